@@ -1,0 +1,87 @@
+//! Finds programs and the repository's own files.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::StartError;
+
+/// The file that `variable` names, or else the first `program` in `PATH` or one of `also`.
+pub(crate) fn program(what: &'static str, variable: &str, program: &str, also: &[&str]) -> Result<PathBuf, StartError> {
+    if let Some(path) = env::var_os(variable).map(PathBuf::from) {
+        return existing(what, path, variable);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(also.iter().map(PathBuf::from));
+    folders
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| StartError::Missing { what, looked: format!("${variable}, PATH, {}", also.join(", ")) })
+}
+
+/// The folder of PostgreSQL's programs: Debian keeps them out of `PATH`, one folder for each major version.
+pub(crate) fn postgres_bin() -> Result<PathBuf, StartError> {
+    const WHAT: &str = "PostgreSQL's initdb";
+    const VERSIONS: &str = "/usr/lib/postgresql";
+    if let Some(path) = env::var_os("AEC_POSTGRES_BIN").map(PathBuf::from) {
+        existing(WHAT, path.join("initdb"), "AEC_POSTGRES_BIN")?;
+        return Ok(path);
+    }
+    let debian = std::fs::read_dir(VERSIONS).into_iter().flatten().flatten().filter_map(|version| {
+        let number: u32 = version.file_name().to_str()?.parse().ok()?;
+        let bin = version.path().join("bin");
+        bin.join("initdb").is_file().then_some((number, bin))
+    });
+    if let Some((_, bin)) = debian.max() {
+        return Ok(bin);
+    }
+    let found = program(WHAT, "AEC_POSTGRES_BIN", "initdb", &[VERSIONS])?;
+    Ok(found.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
+/// The user and group, as numbers, that a server runs as which refuses to run as root; `None` when we are not root ourselves.
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    let root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    if !root {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2).map(str::parse);
+        Some((fields.next()?.ok()?, fields.next()?.ok()?))
+    };
+    // 65534 is nobody's number by convention, also where /etc/passwd does not list it.
+    Some(of("postgres").or_else(|| of("nobody")).unwrap_or((65_534, 65_534)))
+}
+
+fn existing(what: &'static str, path: PathBuf, variable: &str) -> Result<PathBuf, StartError> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(StartError::Missing { what, looked: format!("${variable} = {}", path.display()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_says_how_to_install_it() {
+        let error = program("Frobnicator", "AEC_NO_SUCH_VARIABLE", "frobnicator", &["/nowhere"]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("Frobnicator") && text.contains("/nowhere") && text.contains("cargo xtask setup"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_program_is_found_in_the_folders_beyond_path() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("frobnicator"), "").unwrap();
+        let also = folder.path().to_str().unwrap();
+        let found = program("Frobnicator", "AEC_NO_SUCH_VARIABLE", "frobnicator", &[also]).unwrap();
+        assert_eq!(found, folder.path().join("frobnicator"));
+    }
+}

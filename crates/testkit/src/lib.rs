@@ -1,0 +1,38 @@
+//! For tests only: real servers on loopback that end with the test.
+//!
+//! ```no_run
+//! # use aws_event_cache_testkit::{MariaDb, Postgres, Redis};
+//! let redis = Redis::start()?;
+//! println!("{}", redis.url()); // redis://127.0.0.1:40123
+//! # Ok::<(), aws_event_cache_testkit::StartError>(())
+//! ```
+//!
+//! # What is promised
+//!
+//! - Every `start` gives a server of its own: its own port, its own data in a temporary folder, nothing shared with another test.
+//! - When `start` returns, the server answers. It said so in its own log, so a foreign server on the same port is never taken for it.
+//! - The server is gone when the value is dropped, and also when the test process is killed.
+//! - What is not installed is an error that says how to install it. Nothing is ever skipped.
+//! - No runtime is needed: `start` blocks for the less than a second (Clouddriver: half a minute) that it takes.
+//!
+//! # Where things are found
+//!
+//! `cargo xtask test` says in environment variables where things are; without them the usual places are searched, so `cargo nextest run` works as well.
+//!
+//! | variable | else |
+//! |---|---|
+//! | `AEC_REDIS_SERVER` | `redis-server` in `PATH` |
+//! | `AEC_MARIADBD` | `mariadbd` in `PATH` and `/usr/sbin` |
+//! | `AEC_POSTGRES_BIN` (folder) | the newest `/usr/lib/postgresql/*/bin` |
+
+mod error;
+mod find;
+mod mariadb;
+mod postgres;
+mod process;
+mod redis;
+
+pub use error::StartError;
+pub use mariadb::MariaDb;
+pub use postgres::Postgres;
+pub use redis::Redis;
