@@ -1,0 +1,1 @@
+//! The control API: refresh, status, overrides, audit, health and metrics.

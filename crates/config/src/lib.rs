@@ -1,0 +1,1 @@
+//! The configuration file: parsing, checking and profiles.

@@ -1,0 +1,1 @@
+//! From hint to refresh: plan, ledger, queue, limit, cadence and one runner.

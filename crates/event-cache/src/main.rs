@@ -1,0 +1,3 @@
+//! The `aws-event-cache` binary: configuration, wiring, signals and subcommands.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Hints in: the SNS endpoint, signature check, envelopes and decoders.

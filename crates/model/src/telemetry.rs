@@ -1,0 +1,83 @@
+//! Every metric's name, in one place: names are part of the product's interface and never change silently.
+
+use std::time::Duration;
+
+macro_rules! metric_names {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal: $help:literal,)*) => {
+        /// A metric. Labels are small closed sets; text from outside never becomes a label.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Metric {
+            $($(#[$doc])* #[doc = $help] $variant,)*
+        }
+        impl Metric {
+            /// Every metric, for documents and descriptions.
+            pub const ALL: &'static [Metric] = &[$(Metric::$variant),*];
+            /// The name under which it is scraped.
+            pub const fn name(self) -> &'static str {
+                match self { $(Metric::$variant => $name,)* }
+            }
+            /// One sentence for people.
+            pub const fn help(self) -> &'static str {
+                match self { $(Metric::$variant => $help,)* }
+            }
+        }
+    };
+}
+
+metric_names! {
+    MessagesReceived => "event_cache_messages_received_total": "Messages that reached us, by source.",
+    MessagesRefused => "event_cache_messages_refused_total": "Messages refused, by source and reason.",
+    MessagesDismissed => "event_cache_messages_dismissed_total": "Genuine messages that need no refresh, by payload.",
+    MessagesDuplicate => "event_cache_messages_duplicate_total": "Messages that had been accepted before, by source.",
+    MessagesUnknown => "event_cache_messages_unknown_total": "Genuine messages that were not understood, by source.",
+    SqsReceiveErrors => "event_cache_sqs_receive_errors_total": "Failed receives from a queue.",
+    CertificateFetches => "event_cache_certificate_fetches_total": "Signing certificates fetched, by result.",
+    StreamsStopped => "event_cache_streams_stopped_total": "Unsubscribe confirmations: a feed was taken away.",
+    HintsAccepted => "event_cache_hints_accepted_total": "Hints planned, by what they say.",
+    HintsNotServed => "event_cache_hints_not_served_total": "Hints about accounts or regions that are not served.",
+    HeartbeatLateness => "event_cache_heartbeat_lateness_seconds": "Time from a heartbeat's own time to its arrival.",
+    QueueDepth => "event_cache_queue_depth": "Refreshes waiting, by class.",
+    QueueInFlight => "event_cache_queue_in_flight": "Refreshes under way.",
+    QueueAdds => "event_cache_queue_adds_total": "Refreshes asked for, by class, before merging.",
+    QueueWait => "event_cache_queue_wait_seconds": "Time a refresh waited before it was started, by class.",
+    QueueRetries => "event_cache_queue_retries_total": "Refreshes tried again.",
+    Refreshes => "event_cache_refreshes_total": "Refreshes ended, by means and result.",
+    RefreshLatency => "event_cache_refresh_latency_seconds": "Time from a change's own time to the start of the run that reads it.",
+    LimitDelays => "event_cache_limit_delays_total": "Refreshes put off to stay within a throttle bucket's budget, by service.",
+    ThrottlesSeen => "event_cache_throttles_seen_total": "Signs that AWS throttled, by service.",
+    AgentsHeld => "event_cache_agents_held": "Agents whose next poll is put off.",
+    AgentsKnown => "event_cache_agents_known": "Agents that the catalogue and the accounts give.",
+    HoldsWritten => "event_cache_holds_written_total": "Holds written or renewed.",
+    HoldConflicts => "event_cache_hold_conflicts_total": "Holds not written since the lock had changed under us.",
+    ForcedRuns => "event_cache_forced_runs_total": "Runs forced by releasing an idle agent's lock.",
+    LockStoreErrors => "event_cache_lock_store_errors_total": "Failed calls to the lock store.",
+    ScopesByState => "event_cache_scopes": "Scopes by the reason of their cadence.",
+    AccountsKnown => "event_cache_accounts": "Spinnaker accounts known.",
+    StoreCommits => "event_cache_store_commits_total": "Durable commits.",
+    StoreCommitLatency => "event_cache_store_commit_seconds": "Time of one durable commit.",
+    ApiRequests => "event_cache_api_requests_total": "Control API requests, by route and status class.",
+}
+
+/// Counts an occurrence.
+#[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
+pub fn count(metric: Metric, labels: &[(&'static str, &'static str)]) {
+    add(metric, 1, labels);
+}
+
+/// Adds to a counter.
+#[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
+pub fn add(metric: Metric, by: u64, labels: &[(&'static str, &'static str)]) {
+    metrics::counter!(metric.name(), &labels.to_vec()).increment(by);
+}
+
+/// Sets a gauge.
+#[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
+pub fn set(metric: Metric, value: f64, labels: &[(&'static str, &'static str)]) {
+    metrics::gauge!(metric.name(), &labels.to_vec()).set(value);
+}
+
+/// Notes a duration, in seconds.
+#[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
+pub fn observe(metric: Metric, took: Duration, labels: &[(&'static str, &'static str)]) {
+    metrics::histogram!(metric.name(), &labels.to_vec()).record(took.as_secs_f64());
+}

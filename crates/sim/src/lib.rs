@@ -1,0 +1,1 @@
+//! Development only: a simulated AWS account, Clouddriver and SNS signer.

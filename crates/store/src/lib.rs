@@ -1,0 +1,1 @@
+//! The little that must outlive a restart, in an embedded database.
