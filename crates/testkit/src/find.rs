@@ -3,12 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::StartError;
+use crate::{Release, StartError};
 
 /// The file that `variable` names, or else the first `program` in `PATH` or one of `also`.
 pub(crate) fn program(what: &'static str, variable: &str, program: &str, also: &[&str]) -> Result<PathBuf, StartError> {
     if let Some(path) = env::var_os(variable).map(PathBuf::from) {
-        return existing(what, path, variable);
+        return existing(what, path, &format!("${variable} = "));
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(also.iter().map(PathBuf::from));
@@ -23,7 +23,7 @@ pub(crate) fn postgres_bin() -> Result<PathBuf, StartError> {
     const WHAT: &str = "PostgreSQL's initdb";
     const VERSIONS: &str = "/usr/lib/postgresql";
     if let Some(path) = env::var_os("AEC_POSTGRES_BIN").map(PathBuf::from) {
-        existing(WHAT, path.join("initdb"), "AEC_POSTGRES_BIN")?;
+        existing(WHAT, path.join("initdb"), "$AEC_POSTGRES_BIN = ")?;
         return Ok(path);
     }
     let debian = std::fs::read_dir(VERSIONS).into_iter().flatten().flatten().filter_map(|version| {
@@ -36,6 +36,49 @@ pub(crate) fn postgres_bin() -> Result<PathBuf, StartError> {
     }
     let found = program(WHAT, "AEC_POSTGRES_BIN", "initdb", &[VERSIONS])?;
     Ok(found.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
+/// The Python that has what `harness/mock-aws/requirements.txt` names.
+pub(crate) fn python() -> Result<PathBuf, StartError> {
+    named_or("the Python environment of the mock AWS", "AEC_PYTHON", || built().join("python/bin/python"))
+}
+
+/// The mock AWS's program.
+pub(crate) fn mock_aws() -> Result<PathBuf, StartError> {
+    named_or("the mock AWS", "AEC_MOCK_AWS", || repository().join("harness/mock-aws/mock_aws.py"))
+}
+
+/// The forward proxy between Clouddriver and the mock AWS.
+pub(crate) fn harness_proxy() -> Result<PathBuf, StartError> {
+    named_or("the harness's proxy", "AEC_HARNESS_PROXY", || repository().join("harness/clouddriver/proxy.py"))
+}
+
+/// The class path of the Clouddriver harness: Maven writes that of its dependencies into a file beside the compiled classes.
+pub(crate) fn harness_classpath(release: Release) -> Result<String, StartError> {
+    let (variable, folder) = match release {
+        Release::Spinnaker136 => ("AEC_HARNESS_CLASSPATH", "clouddriver-1.36"),
+        Release::Spinnaker128 => ("AEC_HARNESS_CLASSPATH_1_28", "clouddriver-1.28"),
+    };
+    let file = named_or("the build of the Clouddriver harness", variable, || built().join(folder).join("classpath"))?;
+    let dependencies = std::fs::read_to_string(&file).map_err(StartError::io("read", &file))?;
+    Ok(format!("{}:{}", file.with_file_name("classes").display(), dependencies.trim()))
+}
+
+/// Where `cargo xtask setup` puts what it makes.
+fn built() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from).join("harness")
+}
+
+fn repository() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("invariant: the crate lies two folders below the repository's root").to_path_buf()
+}
+
+fn named_or(what: &'static str, variable: &str, usual: impl Fn() -> PathBuf) -> Result<PathBuf, StartError> {
+    match env::var_os(variable) {
+        Some(path) => existing(what, path.into(), &format!("${variable} = ")),
+        None => existing(what, usual(), ""),
+    }
 }
 
 /// The user and group, as numbers, that a server runs as which refuses to run as root; `None` when we are not root ourselves.
@@ -55,11 +98,11 @@ pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     Some(of("postgres").or_else(|| of("nobody")).unwrap_or((65_534, 65_534)))
 }
 
-fn existing(what: &'static str, path: PathBuf, variable: &str) -> Result<PathBuf, StartError> {
+fn existing(what: &'static str, path: PathBuf, because: &str) -> Result<PathBuf, StartError> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(StartError::Missing { what, looked: format!("${variable} = {}", path.display()) })
+    Err(StartError::Missing { what, looked: format!("{because}{}", path.display()) })
 }
 
 #[cfg(test)]

@@ -24,15 +24,25 @@
 //! | `AEC_REDIS_SERVER` | `redis-server` in `PATH` |
 //! | `AEC_MARIADBD` | `mariadbd` in `PATH` and `/usr/sbin` |
 //! | `AEC_POSTGRES_BIN` (folder) | the newest `/usr/lib/postgresql/*/bin` |
+//! | `AEC_JAVA` | `java` in `PATH` |
+//! | `AEC_PYTHON` | the environment that `cargo xtask setup` makes, under `target/harness` |
+//! | `AEC_MOCK_AWS`, `AEC_HARNESS_PROXY` | `harness/` of this repository |
+//! | `AEC_HARNESS_CLASSPATH`, `AEC_HARNESS_CLASSPATH_1_28` | what `cargo xtask setup` builds, under `target/harness` |
 
+mod clouddriver;
 mod error;
 mod find;
+mod http;
 mod mariadb;
+mod mock_aws;
 mod postgres;
 mod process;
 mod redis;
 
+pub use clouddriver::{Clouddriver, Release};
 pub use error::StartError;
+pub use http::CallError;
 pub use mariadb::MariaDb;
+pub use mock_aws::{MockAccount, MockAws};
 pub use postgres::Postgres;
 pub use redis::Redis;

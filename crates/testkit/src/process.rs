@@ -10,6 +10,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::StartError;
 
 /// How often a starting server's log is read: short against the quickest start (Redis, some 20 ms), dear to nobody.
@@ -128,6 +130,14 @@ impl Process {
     /// Whether the log contains `text`.
     pub(crate) fn said(&self, text: &str) -> bool {
         self.log_text().contains(text)
+    }
+
+    /// The line of the log that is a JSON object with this member.
+    pub(crate) fn json_line(&self, member: &str) -> Result<Value, StartError> {
+        let log = self.log_text();
+        let mut objects = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found = objects.find(|object| object.get(member).is_some());
+        found.ok_or_else(|| StartError::Unexpected { name: self.name, said: self.log_end() })
     }
 
     /// All that the server wrote.

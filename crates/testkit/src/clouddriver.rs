@@ -1,0 +1,186 @@
+//! Clouddriver's real agents, scheduler and cache: the harness of `harness/clouddriver`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::Http;
+use crate::process::{Launch, Process, folder, pause, with_free_port};
+use crate::{CallError, MockAws, Redis, StartError, find};
+
+/// Which Clouddriver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Clouddriver 5.90.0, of Spinnaker 1.36.
+    Spinnaker136,
+    /// Clouddriver 5.76.0, of Spinnaker 1.28.
+    Spinnaker128,
+}
+
+/// How often [`Clouddriver::wait_for_agents`] asks. Agents take seconds for their first run.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A Clouddriver that polls a mock AWS through a forward proxy of its own and keeps its cache and locks in a Redis.
+///
+/// It knows the accounts `prod` (123456789012) and `staging` (222222222222), both in us-west-2.
+#[derive(Debug)]
+pub struct Clouddriver {
+    url: String,
+    http: Http,
+    process: Process,
+    proxy: Process,
+    _folder: TempDir,
+}
+
+impl Clouddriver {
+    /// Starts proxy and Clouddriver, and waits until its web server answers. Agents have not run yet: see [`Clouddriver::wait_for_agents`].
+    ///
+    /// # Errors
+    ///
+    /// When its build or Java is missing, or something does not start.
+    pub fn start(release: Release, aws: &MockAws, redis: &Redis) -> Result<Self, StartError> {
+        let folder = folder(None)?;
+        let proxy = start_proxy(aws, &folder)?;
+        let proxy_port = proxy.json_line("ready")?["port"].to_string();
+        let (port, process) =
+            with_free_port(|port| Ok((port, start_java(release, port, &proxy_port, redis, &folder)?)))?;
+        Ok(Self { url: format!("http://127.0.0.1:{port}"), http: Http::new(), process, proxy, _folder: folder })
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The types of all agents of the AWS provider.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn agents(&self) -> Result<Vec<String>, CallError> {
+        Ok(strings(
+            &self.http.get(&format!("{}/debug/agents", self.url))?["com.netflix.spinnaker.clouddriver.aws.provider.AwsProvider"],
+        ))
+    }
+
+    /// Clouddriver's own account of each agent's last run.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn introspection(&self) -> Result<Value, CallError> {
+        self.http.get(&format!("{}/cache/introspection", self.url))
+    }
+
+    /// The keys of a namespace of the cache (`"serverGroups"`).
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn keys(&self, namespace: &str) -> Result<Vec<String>, CallError> {
+        Ok(strings(&self.http.get(&format!("{}/debug/cache/{namespace}?keys=true", self.url))?))
+    }
+
+    /// What the cache holds under a key: `{"id":…,"attributes":{…},"relationships":{…}}`; `None` if nothing.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn cached(&self, namespace: &str, key: &str) -> Result<Option<Value>, CallError> {
+        // Keys hold colons and slashes (ARNs), which a query may, and commas or blanks, which Spring would take for two values, never.
+        let url = format!("{}/debug/cache/{namespace}?id={key}", self.url);
+        Ok(self.http.get(&url)?.as_array().and_then(|items| items.first()).cloned())
+    }
+
+    /// Waits until every agent of the AWS provider has run well once, and gives the types of those that have not after `patience`.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn wait_for_agents(&self, patience: Duration) -> Result<Vec<String>, CallError> {
+        let mut missing = Vec::new();
+        for _ in 0..(patience.as_millis() / POLL.as_millis()) {
+            let ran = self.introspection()?;
+            let ran: Vec<&str> = ran.as_array().into_iter().flatten().filter_map(|one| one["id"].as_str()).collect();
+            missing = self.agents()?;
+            missing.retain(|agent| !ran.contains(&agent.as_str()));
+            if missing.is_empty() {
+                break;
+            }
+            pause(POLL);
+        }
+        Ok(missing)
+    }
+
+    /// The process id, for tests that stop or kill it.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        self.process.log_text()
+    }
+
+    /// What its proxy has logged: nothing, if all is well.
+    pub fn proxy_log(&self) -> String {
+        self.proxy.log_text()
+    }
+}
+
+fn start_proxy(aws: &MockAws, folder: &TempDir) -> Result<Process, StartError> {
+    let mut launch = Launch::new("forward proxy", find::python()?, r#""ready": true"#);
+    let to = aws.url().trim_start_matches("http://").to_owned();
+    launch.arguments = vec![find::harness_proxy()?.display().to_string(), "--to".to_owned(), to];
+    launch.start(folder.path().join("proxy.log"))
+}
+
+fn start_java(
+    release: Release,
+    port: u16,
+    proxy: &str,
+    redis: &Redis,
+    folder: &TempDir,
+) -> Result<Process, StartError> {
+    let hosts = folder.path().join("hosts");
+    std::fs::write(&hosts, "127.0.0.1 localhost\n").map_err(StartError::io("write", &hosts))?;
+    let mut launch =
+        Launch::new("Clouddriver", find::program("Java", "AEC_JAVA", "java", &["/usr/bin"])?, "Started HarnessApp in");
+    let mut arguments = vec!["-Xmx1g".to_owned(), "-XX:TieredStopAtLevel=1".to_owned()];
+    if release == Release::Spinnaker128 {
+        // Its Groovy 2.5 casts a map to Optional by reflection, and all of its agents that do so would fail to store.
+        arguments.extend(["--add-opens", "java.base/java.util=ALL-UNNAMED"].map(str::to_owned));
+    }
+    arguments.extend([
+        // Any name but localhost fails to resolve: what is not sent to the proxy goes nowhere.
+        format!("-Djdk.net.hosts.file={}", hosts.display()),
+        // STS ignores aws.proxy.
+        "-Dhttps.proxyHost=127.0.0.1".to_owned(),
+        format!("-Dhttps.proxyPort={proxy}"),
+        "-Dcom.amazonaws.sdk.disableCertChecking=true".to_owned(),
+        "-cp".to_owned(),
+        find::harness_classpath(release)?,
+        "harness.HarnessApp".to_owned(),
+        "--spring.profiles.active=roles".to_owned(),
+    ]);
+    launch.arguments = arguments;
+    launch.environment = [
+        ("HARNESS_PORT", port.to_string()),
+        ("AWS_PROXY_PORT", proxy.to_owned()),
+        ("REDIS_URL", redis.url()),
+        ("HARNESS_PLUGINS", folder.path().join("plugins").display().to_string()),
+        ("AWS_REGION", "us-west-2".to_owned()),
+        // Or the SDK asks the metadata address, which here is nobody's or, worse, somebody's.
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    // Seen: 18 s on an idle machine, 60 s beside other builds.
+    launch.patience = Duration::from_secs(240);
+    launch.start(folder.path().join("log"))
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
