@@ -1,0 +1,90 @@
+//! Reads a file of `services/`.
+
+use aws_event_cache_model::{BucketId, ServiceName};
+use smol_str::SmolStr;
+
+use super::fields::{Fields, Reader, Spot};
+use super::kind::conditions;
+use crate::path::Path;
+use crate::service::{Api, Bucket, Service, ThrottleEvent};
+use crate::tree::Node;
+
+pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Service> {
+    let mut fields = Fields::open(reader, Spot { node, field: "" });
+    let name = ServiceName::new(stem).ok()?;
+    let title = fields.need("title").and_then(|spot| reader.text(spot)).unwrap_or_default().to_owned();
+    let event_sources = claimed(reader, fields.need("event_sources"), "the event source");
+    let bridge_sources = reader.texts(fields.get("bridge_sources"));
+    let dated_events = fields.get("dated_events").is_some_and(|spot| reader.flag(spot));
+    let apis = reader.list(fields.get("apis"), |spot| api(reader, spot));
+    let buckets = fields.need("buckets").map(|spot| buckets(reader, &name, spot)).unwrap_or_default();
+    let throttle_codes = reader.texts(fields.get("throttle_codes"));
+    let throttle_events = reader.list(fields.get("throttle_events"), |spot| throttle_event(reader, spot));
+    let ignored_calls = reader.texts(fields.get("ignored_calls"));
+    let ignored_notifications = reader.texts(fields.get("ignored_notifications"));
+    fields.end();
+    let file = reader.file().to_owned();
+    Some(Service {
+        name,
+        title,
+        event_sources,
+        bridge_sources,
+        dated_events,
+        apis,
+        buckets,
+        throttle_codes,
+        throttle_events,
+        ignored_calls,
+        ignored_notifications,
+        file,
+    })
+}
+
+fn claimed(reader: &Reader<'_>, spot: Option<Spot<'_>>, what: &str) -> Vec<SmolStr> {
+    reader.list(spot, |spot| {
+        let text = reader.text(spot)?;
+        reader.claim(format!("{what} {text}"), spot);
+        Some(SmolStr::new(text))
+    })
+}
+
+fn api(reader: &Reader<'_>, spot: Spot<'_>) -> Option<Api> {
+    let mut fields = Fields::open(reader, spot);
+    let name = fields.need("name").and_then(|spot| reader.text(spot)).map(SmolStr::new);
+    let version = fields.need("version").and_then(|spot| reader.text(spot)).map(SmolStr::new);
+    let signs = reader.list(fields.get("signs"), |spot| {
+        reader.spoken(spot, |text| Path::parse(text).map_err(|problem| (problem, None))).map(super::kind::call_root)
+    });
+    fields.end();
+    Some(Api { name: name?, version: version?, signs })
+}
+
+fn buckets(reader: &Reader<'_>, service: &ServiceName, spot: Spot<'_>) -> Vec<Bucket> {
+    let entries = reader.entries(spot).iter();
+    entries
+        .filter_map(|(key, node)| {
+            let field = format!("{}.{}", spot.field, key.text);
+            bucket(reader, service, &key.text, Spot { node, field: &field })
+        })
+        .collect()
+}
+
+fn bucket(reader: &Reader<'_>, service: &ServiceName, name: &str, spot: Spot<'_>) -> Option<Bucket> {
+    let mut fields = Fields::open(reader, spot);
+    let tokens = |text: &str| text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
+    let capacity = fields.need("capacity").and_then(|spot| reader.parsed(spot, "a number above 0", tokens));
+    let refill = fields.need("refill").and_then(|spot| reader.parsed(spot, "a number above 0", tokens));
+    let assumed = fields.get("assumed").is_some_and(|spot| reader.flag(spot));
+    fields.end();
+    let id = BucketId { service: service.clone(), name: SmolStr::new(name) };
+    Some(Bucket { id, capacity: capacity?, refill: refill?, assumed })
+}
+
+fn throttle_event(reader: &Reader<'_>, spot: Spot<'_>) -> Option<ThrottleEvent> {
+    let mut fields = Fields::open(reader, spot);
+    let source = fields.need("source").and_then(|spot| reader.text(spot)).map(SmolStr::new);
+    let detail_type = fields.need("detail_type").and_then(|spot| reader.text(spot)).map(SmolStr::new);
+    let when = fields.get("when").map(|spot| conditions(reader, spot, &["detail"])).unwrap_or_default();
+    fields.end();
+    Some(ThrottleEvent { source: source?, detail_type: detail_type?, when })
+}
