@@ -18,6 +18,12 @@ pub enum Release {
     Spinnaker128,
 }
 
+/// Clouddriver's providers whose agents read AWS.
+const PROVIDERS: [&str; 2] = [
+    "com.netflix.spinnaker.clouddriver.aws.provider.AwsProvider",
+    "com.netflix.spinnaker.clouddriver.aws.provider.AwsInfrastructureProvider",
+];
+
 /// How often [`Clouddriver::wait_for_agents`] asks. Agents take seconds for their first run.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -53,15 +59,25 @@ impl Clouddriver {
         &self.url
     }
 
-    /// The types of all agents of the AWS provider.
+    /// The types of all agents that read AWS.
     ///
     /// # Errors
     ///
     /// When Clouddriver is gone.
     pub fn agents(&self) -> Result<Vec<String>, CallError> {
-        Ok(strings(
-            &self.http.get(&format!("{}/debug/agents", self.url))?["com.netflix.spinnaker.clouddriver.aws.provider.AwsProvider"],
-        ))
+        let all = self.http.get(&format!("{}/debug/agents", self.url))?;
+        Ok(PROVIDERS.iter().flat_map(|&provider| strings(&all[provider])).collect())
+    }
+
+    /// The accounts that Clouddriver knows, each as its name and its AWS account's number.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn accounts(&self) -> Result<Vec<(String, String)>, CallError> {
+        let all = self.http.get(&format!("{}/credentials?expand=true", self.url))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(all.as_array().into_iter().flatten().map(|one| (text(&one["name"]), text(&one["accountId"]))).collect())
     }
 
     /// Clouddriver's own account of each agent's last run.
@@ -93,7 +109,7 @@ impl Clouddriver {
         Ok(self.http.get(&url)?.as_array().and_then(|items| items.first()).cloned())
     }
 
-    /// Waits until every agent of the AWS provider has run well once, and gives the types of those that have not after `patience`.
+    /// Waits until every agent that reads AWS has run well once, and gives the types of those that have not after `patience`.
     ///
     /// # Errors
     ///

@@ -183,14 +183,11 @@ fn watch(mut child: Child, held: &mpsc::Receiver<()>, stop: &str, ended: &Atomic
     child.wait().map(drop).unwrap_or_default();
 }
 
-/// Sends a signal by way of the `kill` command; the standard library can only kill outright.
+/// Sends a signal by way of the shell's own `kill`; the standard library can only kill outright.
 pub(crate) fn signal(process: u32, name: &str) {
-    Command::new("kill")
-        .args(["-s", name, &process.to_string()])
-        .stderr(Stdio::null())
-        .status()
-        .map(drop)
-        .unwrap_or_default();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"kill -s "$0" "$1""#, name, &process.to_string()]).stderr(Stdio::null());
+    shell.status().map(drop).unwrap_or_default();
 }
 
 /// Waits in real time, which tests of our own code never do, because a real server is waited for.
