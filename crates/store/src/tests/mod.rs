@@ -1,0 +1,1 @@
+mod full_disk;
