@@ -30,6 +30,8 @@ metric_names! {
     MessagesDismissed => "event_cache_messages_dismissed_total": "Genuine messages that need no refresh, by payload.",
     MessagesDuplicate => "event_cache_messages_duplicate_total": "Messages that had been accepted before, by source.",
     MessagesUnknown => "event_cache_messages_unknown_total": "Genuine messages that were not understood, by source.",
+    MessagesLate => "event_cache_messages_late_total": "Genuine messages outside the age window that were taken as less urgent.",
+    Confirmations => "event_cache_confirmations_total": "Subscription confirmations, by result.",
     SqsReceiveErrors => "event_cache_sqs_receive_errors_total": "Failed receives from a queue.",
     CertificateFetches => "event_cache_certificate_fetches_total": "Signing certificates fetched, by result.",
     StreamsStopped => "event_cache_streams_stopped_total": "Unsubscribe confirmations: a feed was taken away.",

@@ -1,0 +1,496 @@
+//! One way in for every message: verify, forget duplicates, decode, hand over.
+//!
+//! The order is from cheap and suspicious to dear and trusting: nothing is fetched before the topic is known to be allowed, and no id is remembered before
+//! its signature was checked and its hints were taken.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_event_cache_catalog::Catalog;
+use aws_event_cache_clock::Clock;
+use aws_event_cache_model::seam::{HintSink, NotAccepted};
+use aws_event_cache_model::telemetry::{Metric, count};
+use aws_event_cache_model::{Change, Hint, Origin, Place, Source, Timestamp, What};
+use parking_lot::{Mutex, RwLock};
+use smol_str::SmolStr;
+use tokio::sync::Semaphore;
+
+use crate::certs::{CertificateAddress, SigningCerts};
+use crate::confirm::{Confirmation, Confirmer};
+use crate::confirming::confirm_until_done;
+use crate::decode::{Context, Decoded, Standing, Trust, Warning, decode};
+use crate::envelope::{Envelope, MessageType, SignatureVersion};
+use crate::refusal::Refusal;
+use crate::replay::{MessageKey, ReplayStore};
+use crate::samples::{Sample, Samples, redacted};
+use crate::settings::{AllowedTopics, Settings};
+use crate::topic::Topic;
+
+/// How many confirmations may be under way. Each needs an allowed topic and a signature, so more than a few mean that something repeats them.
+const CONFIRMING: usize = 8;
+
+/// How many places are remembered for all topics together, for the day a subscription ends; about 100 bytes each.
+const PLACES: usize = 4096;
+
+/// How many warnings and first uses are remembered so that each is logged once.
+const TOLD: usize = 1024;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// Its hints were handed over and are durable.
+    Hints(usize),
+    /// It had been accepted before.
+    Duplicate,
+    /// Understood or not, nothing follows.
+    Nothing,
+    /// The subscription is being confirmed.
+    Confirming,
+    /// The feed has ended; whoever depends on it was told.
+    StreamStopped,
+}
+
+/// What the SNS headers say. Unsigned: they may only agree with the body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SnsHeaders<'a> {
+    /// `x-amz-sns-message-type`.
+    pub message_type: Option<&'a str>,
+    /// `x-amz-sns-message-id`.
+    pub message_id: Option<&'a str>,
+    /// `x-amz-sns-topic-arn`.
+    pub topic_arn: Option<&'a str>,
+}
+
+/// What can change while running.
+struct Rules {
+    settings: Settings,
+    allowed: AllowedTopics,
+    catalog: Arc<Catalog>,
+}
+
+impl Rules {
+    fn of(settings: Settings, catalog: Arc<Catalog>) -> Arc<Self> {
+        if settings.endpoint_base.is_some() {
+            tracing::warn!("SNS addresses are taken from the configured base and not from AWS: for tests only");
+        }
+        Arc::new(Self { allowed: AllowedTopics::of(&settings), settings, catalog })
+    }
+}
+
+/// The intake: shared by the SNS endpoint and the SQS consumer.
+pub struct Intake {
+    rules: RwLock<Arc<Rules>>,
+    sink: Arc<dyn HintSink>,
+    certs: Arc<dyn SigningCerts>,
+    confirmer: Arc<dyn Confirmer>,
+    clock: Clock,
+    replay: Mutex<ReplayStore>,
+    samples: Mutex<Samples>,
+    heard: Mutex<HashMap<SmolStr, BTreeSet<Place>>>,
+    told: Mutex<BTreeSet<(SmolStr, SmolStr)>>,
+    refusals: Mutex<HashMap<Refusal, Timestamp>>,
+    confirming: Arc<Semaphore>,
+    stopping: AtomicBool,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("remembered", &self.replay.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Intake {
+    /// Joins the parts. Nothing runs by itself.
+    pub fn new(
+        settings: Settings,
+        catalog: Arc<Catalog>,
+        sink: Arc<dyn HintSink>,
+        certs: Arc<dyn SigningCerts>,
+        confirmer: Arc<dyn Confirmer>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            replay: Mutex::new(ReplayStore::new(settings.replay_capacity)),
+            rules: RwLock::new(Rules::of(settings, catalog)),
+            sink,
+            certs,
+            confirmer,
+            clock,
+            samples: Mutex::default(),
+            heard: Mutex::default(),
+            told: Mutex::default(),
+            refusals: Mutex::default(),
+            confirming: Arc::new(Semaphore::new(CONFIRMING)),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes new settings and catalogue for the messages to come. Paths, the raw path and the size of the replay store stay until restart.
+    pub fn reload(&self, settings: Settings, catalog: Arc<Catalog>) {
+        *self.rules.write() = Rules::of(settings, catalog);
+    }
+
+    /// From now on every message is told to come again later.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The settings that hold now.
+    pub fn settings(&self) -> Settings {
+        self.rules().settings.clone()
+    }
+
+    /// Messages that were not understood, newest first, without their values.
+    pub fn unknown_samples(&self) -> Vec<Sample> {
+        self.samples.lock().newest()
+    }
+
+    /// Takes a body that SNS posted: an envelope, whose signature must be right.
+    ///
+    /// # Errors
+    /// [`Refusal`], which has been counted.
+    pub async fn accept_sns(&self, body: &str, headers: SnsHeaders<'_>) -> Result<Accepted, Refusal> {
+        count(Metric::MessagesReceived, &[("source", Source::Sns.as_str())]);
+        let answer = self.signed(body, headers).await;
+        self.judged(Source::Sns, answer)
+    }
+
+    /// Takes the body of a raw delivery whose credentials have been checked. It can only ever be a notification.
+    ///
+    /// # Errors
+    /// [`Refusal`], which has been counted.
+    pub async fn accept_raw(&self, body: &str, headers: SnsHeaders<'_>) -> Result<Accepted, Refusal> {
+        count(Metric::MessagesReceived, &[("source", Source::Sns.as_str())]);
+        let answer = self.raw(body, headers).await;
+        self.judged(Source::Sns, answer)
+    }
+
+    /// Takes a body that did not come over HTTP: an SNS envelope or the bare payload. There is no age limit, since a queue keeps messages for two weeks.
+    ///
+    /// A subscription confirmation, which comes this way when queue and topic belong to different accounts, is always verified, and so is the notice that
+    /// a subscription has ended.
+    ///
+    /// # Errors
+    /// [`Refusal`], which has been counted; [`Refusal::is_retryable`] says whether to leave the message in the queue.
+    pub async fn accept_body(&self, text: &str, context: Context) -> Result<Accepted, Refusal> {
+        let source = context.source;
+        count(Metric::MessagesReceived, &[("source", source.as_str())]);
+        let answer = self.queued(text, context).await;
+        self.judged(source, answer)
+    }
+
+    /// Counts a refusal that was decided before there was a body to look at.
+    pub fn refused(&self, source: Source, refusal: Refusal) {
+        count(Metric::MessagesRefused, &[("source", source.as_str()), ("reason", refusal.as_str())]);
+        // Once a minute and reason: a flood of forgeries must not become a flood of log lines.
+        let now = self.clock.now();
+        let mut told = self.refusals.lock();
+        let is_news = told.get(&refusal).is_none_or(|last| now.duration_since(*last).as_secs() >= 60);
+        if is_news {
+            told.insert(refusal, now);
+            drop(told);
+            tracing::warn!(reason = refusal.as_str(), source = source.as_str(), "message refused: {refusal}");
+        }
+    }
+
+    fn judged(&self, source: Source, answer: Result<Accepted, Refusal>) -> Result<Accepted, Refusal> {
+        if let Err(refusal) = answer {
+            self.refused(source, refusal);
+        }
+        answer
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read())
+    }
+
+    fn check_running(&self) -> Result<(), Refusal> {
+        if self.stopping.load(Ordering::Relaxed) { Err(Refusal::ShuttingDown) } else { Ok(()) }
+    }
+
+    async fn signed(&self, body: &str, headers: SnsHeaders<'_>) -> Result<Accepted, Refusal> {
+        self.check_running()?;
+        let (rules, now) = (self.rules(), self.clock.now());
+        let envelope = Envelope::parse_as(body, headers.message_type)?;
+        let agrees = |header: Option<&str>, field: &str| header.is_none_or(|header| header == field);
+        if !agrees(headers.message_id, envelope.message_id()) || !agrees(headers.topic_arn, envelope.topic().arn()) {
+            return Err(Refusal::HeaderMismatch);
+        }
+        if !rules.allowed.allow(envelope.topic()) {
+            return Err(Refusal::TopicNotAllowed);
+        }
+        let in_window = check_age(&envelope, &rules.settings, now)?;
+        self.verify(&envelope, &rules, now).await?;
+        self.verified(&envelope, &rules, Source::Sns, in_window).await
+    }
+
+    /// Address, certificate and signature. The topic must have been found on the list.
+    async fn verify(&self, envelope: &Envelope<'_>, rules: &Rules, now: Timestamp) -> Result<(), Refusal> {
+        let topic = envelope.topic();
+        if envelope.version == SignatureVersion::V1 {
+            if rules.allowed.require_v2(topic) {
+                return Err(Refusal::SignatureVersion);
+            }
+            if self.tell_once("v1", topic.arn()) {
+                tracing::info!(topic = topic.arn(), "topic signs with SHA-1; set its SignatureVersion attribute to 2");
+            }
+        }
+        let base = rules.settings.endpoint_base.as_deref();
+        let address = CertificateAddress::of(topic, &envelope.certificate_url, base)?;
+        let certificate = self.certs.certificate(&address, now).await.map_err(|error| error.refusal())?;
+        certificate.verify(envelope)
+    }
+
+    /// Goes on with an envelope whose signature is right.
+    async fn verified(
+        &self,
+        envelope: &Envelope<'_>,
+        rules: &Rules,
+        source: Source,
+        in_window: bool,
+    ) -> Result<Accepted, Refusal> {
+        let key = MessageKey::of(envelope.topic().arn(), envelope.message_id());
+        if self.is_duplicate(&key, source) {
+            return Ok(Accepted::Duplicate);
+        }
+        let accepted = match envelope.message_type() {
+            MessageType::Notification => {
+                let context = context_of(envelope, source, Trust::Signed);
+                self.notified(envelope.message(), &context, rules, in_window).await?
+            }
+            MessageType::SubscriptionConfirmation => self.confirm(envelope, rules)?,
+            MessageType::UnsubscribeConfirmation => self.stopped(envelope, source).await?,
+        };
+        self.replay.lock().record(key);
+        Ok(accepted)
+    }
+
+    async fn raw(&self, body: &str, headers: SnsHeaders<'_>) -> Result<Accepted, Refusal> {
+        self.check_running()?;
+        let rules = self.rules();
+        if headers.message_type != Some(MessageType::Notification.as_str()) {
+            return Err(Refusal::NotANotification);
+        }
+        let topic: Topic = headers.topic_arn.and_then(|arn| arn.parse().ok()).ok_or(Refusal::HeaderMismatch)?;
+        if !rules.allowed.allow(&topic) {
+            return Err(Refusal::TopicNotAllowed);
+        }
+        // The id of the header is not signed: with it, somebody could suppress a message to come.
+        let key = MessageKey::of_text(topic.arn(), body);
+        let context = Context {
+            source: Source::Sns,
+            id: "raw".into(),
+            region: Some(topic.region().clone()),
+            origin: topic.arn().into(),
+            trust: Trust::Raw,
+        };
+        self.once(key, body, &context, &rules).await
+    }
+
+    async fn queued(&self, text: &str, context: Context) -> Result<Accepted, Refusal> {
+        self.check_running()?;
+        let rules = self.rules();
+        let Ok(envelope) = Envelope::parse(text) else {
+            let key = if context.id.is_empty() {
+                MessageKey::of_text(&context.origin, text)
+            } else {
+                MessageKey::of(&context.origin, &context.id)
+            };
+            return self.once(key, text, &context, &rules).await;
+        };
+        let is_notification = envelope.message_type() == MessageType::Notification;
+        if !is_notification || rules.settings.verify_queue_envelopes {
+            if !rules.allowed.allow(envelope.topic()) {
+                return Err(Refusal::TopicNotAllowed);
+            }
+            self.verify(&envelope, &rules, self.clock.now()).await?;
+            return self.verified(&envelope, &rules, context.source, true).await;
+        }
+        let key = MessageKey::of(envelope.topic().arn(), envelope.message_id());
+        let context = context_of(&envelope, context.source, Trust::Queue);
+        self.once(key, envelope.message(), &context, &rules).await
+    }
+
+    /// Takes an unsigned message, unless it came before.
+    async fn once(
+        &self,
+        key: MessageKey,
+        message: &str,
+        context: &Context,
+        rules: &Rules,
+    ) -> Result<Accepted, Refusal> {
+        if self.is_duplicate(&key, context.source) {
+            return Ok(Accepted::Duplicate);
+        }
+        let accepted = self.notified(message, context, rules, true).await?;
+        self.replay.lock().record(key);
+        Ok(accepted)
+    }
+
+    fn is_duplicate(&self, key: &MessageKey, source: Source) -> bool {
+        let known = self.replay.lock().contains(key);
+        if known {
+            count(Metric::MessagesDuplicate, &[("source", source.as_str())]);
+        }
+        known
+    }
+
+    /// Decodes and hands over.
+    async fn notified(
+        &self,
+        message: &str,
+        context: &Context,
+        rules: &Rules,
+        in_window: bool,
+    ) -> Result<Accepted, Refusal> {
+        let now = self.clock.now();
+        // A fault in a decoder must not cost the messages behind this one.
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(message, context, &rules.catalog, now)));
+        let Ok(mut decoded) = decoded else {
+            tracing::error!(
+                origin = context.origin.as_str(),
+                id = context.id.as_str(),
+                "decoding failed: a fault of ours"
+            );
+            self.sample(message, context, now);
+            return Ok(Accepted::Nothing);
+        };
+        self.note(message, context, &decoded, now);
+        if !in_window {
+            count(Metric::MessagesLate, &[("source", context.source.as_str())]);
+            decoded.hints.iter_mut().for_each(take_ones_time);
+        }
+        if decoded.hints.is_empty() {
+            return Ok(Accepted::Nothing);
+        }
+        let (hints, relevant) = (decoded.hints.len(), decoded.standing == Standing::Relevant);
+        self.hand_over(decoded.hints).await?;
+        Ok(if relevant { Accepted::Hints(hints) } else { Accepted::Nothing })
+    }
+
+    async fn hand_over(&self, hints: Vec<Hint>) -> Result<(), Refusal> {
+        self.sink.accept(hints).await.map_err(|error| match error {
+            NotAccepted::ShuttingDown => Refusal::ShuttingDown,
+            NotAccepted::Store(reason) => {
+                tracing::error!(reason, "hints could not be stored");
+                Refusal::NotStored
+            }
+        })
+    }
+
+    /// Counts, samples and warns.
+    fn note(&self, message: &str, context: &Context, decoded: &Decoded, now: Timestamp) {
+        match decoded.standing {
+            Standing::Relevant => {}
+            Standing::NoInterest => count(Metric::MessagesDismissed, &[("payload", decoded.payload.as_str())]),
+            Standing::Unknown => {
+                count(Metric::MessagesUnknown, &[("source", context.source.as_str())]);
+                self.sample(message, context, now);
+            }
+        }
+        let Some(place) = &decoded.heard else { return };
+        self.remember(&context.origin, place);
+        if let Some(warning) = decoded.warning
+            && self.tell_once(warning_word(warning), &place.to_string())
+        {
+            tracing::warn!(%place, "{}", warning.as_str());
+        }
+    }
+
+    fn sample(&self, message: &str, context: &Context, at: Timestamp) {
+        let sample = Sample { at, source: context.source, origin: context.origin.clone(), text: redacted(message) };
+        self.samples.lock().keep(sample);
+    }
+
+    /// Which places speak through a topic: those that fall silent when its subscription ends.
+    fn remember(&self, origin: &SmolStr, place: &Place) {
+        let mut heard = self.heard.lock();
+        if heard.get(origin).is_some_and(|places| places.contains(place)) {
+            return;
+        }
+        if heard.values().map(BTreeSet::len).sum::<usize>() < PLACES {
+            heard.entry(origin.clone()).or_default().insert(place.clone());
+        }
+    }
+
+    fn tell_once(&self, what: &str, of: &str) -> bool {
+        let mut told = self.told.lock();
+        told.len() < TOLD && told.insert((what.into(), of.into()))
+    }
+
+    /// Starts to confirm and answers at once: SNS waits for 15 s only, and its own API may be slower.
+    fn confirm(&self, envelope: &Envelope<'_>, rules: &Rules) -> Result<Accepted, Refusal> {
+        let confirmation = Confirmation::of(envelope, rules.settings.endpoint_base.as_deref())?;
+        let slot = Arc::clone(&self.confirming).try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        let (confirmer, clock) = (Arc::clone(&self.confirmer), self.clock.clone());
+        tokio::spawn(async move {
+            confirm_until_done(&*confirmer, &confirmation, &clock).await;
+            drop(slot);
+        });
+        Ok(Accepted::Confirming)
+    }
+
+    /// The feed was taken away: everything that it fed has to be polled again.
+    async fn stopped(&self, envelope: &Envelope<'_>, source: Source) -> Result<Accepted, Refusal> {
+        let topic = envelope.topic();
+        let mut places = self.heard.lock().get(topic.arn()).cloned().unwrap_or_default();
+        places.insert(topic.place());
+        let now = self.clock.now();
+        let hint = |place| Hint {
+            place,
+            what: What::StreamStopped,
+            occurred: Some(envelope.published()),
+            received: now,
+            origin: Origin { source, id: envelope.message_id().into(), event: "UnsubscribeConfirmation".into() },
+        };
+        self.hand_over(places.into_iter().map(hint).collect()).await?;
+        count(Metric::StreamsStopped, &[]);
+        tracing::error!(
+            topic = topic.arn(),
+            "unsubscribed: this topic sends no more events; subscribe again if nobody meant it"
+        );
+        Ok(Accepted::StreamStopped)
+    }
+}
+
+fn warning_word(warning: Warning) -> &'static str {
+    match warning {
+        Warning::DailyRecording => "daily",
+        Warning::NotRecorded => "not-recorded",
+        Warning::DeliveryFailed => "delivery-failed",
+    }
+}
+
+fn context_of(envelope: &Envelope<'_>, source: Source, trust: Trust) -> Context {
+    Context {
+        source,
+        id: envelope.message_id().into(),
+        region: Some(envelope.topic().region().clone()),
+        origin: envelope.topic().arn().into(),
+        trust,
+    }
+}
+
+/// A late message is taken like one that names only relations: soon enough, and never before a fresh one.
+fn take_ones_time(hint: &mut Hint) {
+    if let What::Changed { change, .. } = &mut hint.what {
+        *change = Change::Related;
+    }
+}
+
+/// Whether the message is within the window. One outside may still be taken, if it is a notification.
+fn check_age(envelope: &Envelope<'_>, settings: &Settings, now: Timestamp) -> Result<bool, Refusal> {
+    let is_notification = envelope.message_type() == MessageType::Notification;
+    let max_age = if is_notification { settings.max_age } else { settings.confirmation_max_age };
+    let age = now.duration_since(envelope.published());
+    let refusal = if age > jiff::SignedDuration::try_from(max_age).unwrap_or(jiff::SignedDuration::MAX) {
+        Refusal::TooOld
+    } else if -age > jiff::SignedDuration::try_from(settings.max_ahead).unwrap_or(jiff::SignedDuration::MAX) {
+        Refusal::FromTheFuture
+    } else {
+        return Ok(true);
+    };
+    if is_notification && !settings.strict_age { Ok(false) } else { Err(refusal) }
+}
