@@ -132,7 +132,7 @@ pub(crate) struct AuditList {
 /// The audit list
 ///
 /// Who changed what, when and from where; newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "service", params(Page), responses(
+#[utoipa::path(get, path = "/v1/audit", operation_id = "listAudit", tag = "service", params(Page), responses(
     (status = 200, description = "The latest entries", body = AuditList),
 ))]
 pub(crate) async fn list(State(state): State<ApiState>, Query(page): Query<Page>) -> Result<Json<AuditList>, ApiError> {

@@ -57,6 +57,10 @@ fn is_json(request: &Request) -> bool {
 /// # Errors
 /// [`ApiError::Malformed`] for what is not JSON, [`ApiError::Invalid`] for a wrong field.
 pub(crate) fn parse<T: Fields>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Without this, a list would be read as the fields in their order: `["prod"]`.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::Malformed("the body must be a JSON object".to_owned()));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
@@ -73,11 +77,8 @@ fn not_json(error: &serde_json::Error) -> ApiError {
 
 fn wrong_field<T: Fields>(path: &str, why: &str) -> ApiError {
     let field = path.split(['.', '[']).next().unwrap_or(path);
-    if field.is_empty() {
-        return ApiError::Malformed(format!("the body must be a JSON object: {why}"));
-    }
     if T::FIELDS.contains(&field) {
-        return Invalid::new(field, format!("{field}: {why}")).into();
+        return Invalid::new(field, format!("{field}: {}", crate::error::cut(why))).into();
     }
     let known = T::FIELDS.join(", ");
     let why = format!("there is no such field; there are: {known}");
@@ -158,6 +159,7 @@ mod tests {
         #[serde(default)]
         account: Words,
         #[serde(default)]
+        #[allow(dead_code, reason = "read for its error only")]
         limit: Option<u8>,
     }
     impl Fields for Sample {

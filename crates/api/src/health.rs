@@ -85,7 +85,7 @@ pub(crate) struct Live {
 /// Whether the process lives
 ///
 /// For a liveness probe. It looks at nothing else, so that an outage elsewhere never restarts the service.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "It lives", body = Live)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "isLive", tag = "health", responses((status = 200, description = "It lives", body = Live)))]
 pub(crate) async fn live() -> Json<Live> {
     Json(Live { live: true })
 }
@@ -93,7 +93,7 @@ pub(crate) async fn live() -> Json<Live> {
 /// Whether the service is ready for work
 ///
 /// For a readiness probe. The body says what is still waited for.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "isReady", tag = "health", responses(
     (status = 200, description = "Ready", body = Ready),
     (status = 503, description = "Not yet, or about to end; `waitingFor` says why", body = Ready),
 ))]

@@ -147,7 +147,7 @@ impl Fields for LevelBody {
 }
 
 /// The log level now
-#[utoipa::path(get, path = "/v1/log-level", tag = "service", responses((status = 200, description = "The level", body = LevelBody)))]
+#[utoipa::path(get, path = "/v1/log-level", operation_id = "getLogLevel", tag = "service", responses((status = 200, description = "The level", body = LevelBody)))]
 pub(crate) async fn show(State(state): State<ApiState>) -> Json<LevelBody> {
     Json(LevelBody { level: state.log_level().level().to_string() })
 }
@@ -155,7 +155,7 @@ pub(crate) async fn show(State(state): State<ApiState>) -> Json<LevelBody> {
 /// Turn the log level
 ///
 /// Until the next restart.
-#[utoipa::path(put, path = "/v1/log-level", tag = "service", request_body = LevelBody, responses(
+#[utoipa::path(put, path = "/v1/log-level", operation_id = "setLogLevel", tag = "service", request_body = LevelBody, responses(
     (status = 200, description = "Log lines follow from now on", body = LevelBody),
 ))]
 pub(crate) async fn set(

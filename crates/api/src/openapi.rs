@@ -102,7 +102,7 @@ pub fn document() -> String {
 }
 
 /// This document
-#[utoipa::path(get, path = "/v1/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI", content_type = "application/json")))]
+#[utoipa::path(get, path = "/v1/openapi.json", operation_id = "getOpenApi", tag = "service", responses((status = 200, description = "OpenAPI", content_type = "application/json")))]
 pub(crate) async fn show(State(_): State<ApiState>) -> Json<OpenApi> {
     Json(router::document())
 }

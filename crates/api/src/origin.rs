@@ -73,7 +73,8 @@ fn plain_authority(text: &str) -> Option<Authority> {
         return None;
     }
     let authority: Authority = text.parse().ok()?;
-    let port_is_well_formed = authority.port().is_some() || !text.trim_end_matches(']').ends_with(':');
+    let port = &text[authority.host().len()..];
+    let port_is_well_formed = port.is_empty() || authority.port_u16().is_some();
     (!authority.host().is_empty() && port_is_well_formed).then_some(authority)
 }
 

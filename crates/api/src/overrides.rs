@@ -22,7 +22,8 @@ use crate::state::ApiState;
 /// Longest life of an override. What is wanted for longer belongs into the configuration, where the next person finds it.
 const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Most overrides at a time. Each is looked at in every cadence decision, and a person does not keep more in view.
+/// Most overrides at a time. Each is looked at in every cadence decision, and a person does not keep more in view. Kill switches have as much
+/// room again, so that no crowd of overrides keeps one out.
 const MOST: usize = 256;
 
 /// Shortest and longest cadence: below ten seconds a poll would be asked for before the last one has ended; above a day a lost event would go unseen for longer.
@@ -274,8 +275,9 @@ fn expiry(body: &OverrideBody, now: Timestamp) -> Result<Timestamp, Invalid> {
 async fn put(state: &ApiState, asked: &Asked, body: OverrideBody) -> Result<Override, ApiError> {
     let now = state.now();
     let (scope, setting, expires) = checked(&body, state, now)?;
-    if state.control().overrides().len() >= MOST {
-        return Err(ApiError::NothingMatches(format!("there are {MOST} overrides already; remove some first")));
+    let most = if setting == Setting::KillSwitch { 2 * MOST } else { MOST };
+    if state.control().overrides().len() >= most {
+        return Err(ApiError::NothingMatches(format!("there are {most} overrides already; remove some first")));
     }
     let user = body.requested_by.as_deref();
     let new = Override {
@@ -311,7 +313,7 @@ fn described(of: &Override) -> String {
 /// Overrides
 ///
 /// Those in force.
-#[utoipa::path(get, path = "/v1/overrides", tag = "overrides", responses((status = 200, description = "Those in force", body = OverrideList)))]
+#[utoipa::path(get, path = "/v1/overrides", operation_id = "listOverrides", tag = "overrides", responses((status = 200, description = "Those in force", body = OverrideList)))]
 pub(crate) async fn list(State(state): State<ApiState>) -> Json<OverrideList> {
     Json(OverrideList { overrides: state.control().overrides().into_iter().map(OverrideView::from).collect() })
 }
@@ -319,7 +321,7 @@ pub(crate) async fn list(State(state): State<ApiState>) -> Json<OverrideList> {
 /// Set an override
 ///
 /// Every override ends by itself, after seven days at most.
-#[utoipa::path(post, path = "/v1/overrides", tag = "overrides", request_body = OverrideBody, responses(
+#[utoipa::path(post, path = "/v1/overrides", operation_id = "setOverride", tag = "overrides", request_body = OverrideBody, responses(
     (status = 201, description = "In force, and durable", body = OverrideView),
 ))]
 pub(crate) async fn create(
@@ -332,7 +334,7 @@ pub(crate) async fn create(
 }
 
 /// Take an override back
-#[utoipa::path(delete, path = "/v1/overrides/{id}", tag = "overrides", params(("id" = String, Path, description = "The override's id")), responses(
+#[utoipa::path(delete, path = "/v1/overrides/{id}", operation_id = "removeOverride", tag = "overrides", params(("id" = String, Path, description = "The override's id")), responses(
     (status = 200, description = "What was removed", body = OverrideView),
 ))]
 pub(crate) async fn remove(
@@ -356,7 +358,7 @@ async fn take_back(state: &ApiState, asked: &Asked, of: &Override) -> Result<(),
 /// Set the kill switch
 ///
 /// Lets every agent go at once and touches nothing until it ends or is removed: Clouddriver polls as stock. Without a body: everywhere, for seven days.
-#[utoipa::path(post, path = "/v1/kill-switch", tag = "overrides", request_body = Option<KillSwitchBody>, responses(
+#[utoipa::path(post, path = "/v1/kill-switch", operation_id = "setKillSwitch", tag = "overrides", request_body = Option<KillSwitchBody>, responses(
     (status = 201, description = "In force, and the agents are let go", body = OverrideView),
 ))]
 pub(crate) async fn kill(
@@ -369,7 +371,7 @@ pub(crate) async fn kill(
 }
 
 /// Remove every kill switch
-#[utoipa::path(delete, path = "/v1/kill-switch", tag = "overrides", responses(
+#[utoipa::path(delete, path = "/v1/kill-switch", operation_id = "removeKillSwitches", tag = "overrides", responses(
     (status = 200, description = "What was removed; empty when none was set", body = OverrideList),
 ))]
 pub(crate) async fn revive(State(state): State<ApiState>, asked: Asked) -> Result<Json<OverrideList>, ApiError> {
@@ -384,7 +386,7 @@ pub(crate) async fn revive(State(state): State<ApiState>, asked: Asked) -> Resul
 /// Let every agent go
 ///
 /// Every agent that waits because of us may poll at once. Holds come back with the next cadence decision; to keep them away, set the kill switch.
-#[utoipa::path(post, path = "/v1/release", tag = "overrides", responses((status = 200, description = "All are let go", body = Released)))]
+#[utoipa::path(post, path = "/v1/release", operation_id = "release", tag = "overrides", responses((status = 200, description = "All are let go", body = Released)))]
 pub(crate) async fn release(State(state): State<ApiState>, asked: Asked) -> Result<Json<Released>, ApiError> {
     audit::note(&state, &asked, None, Action::Release, "every agent".to_owned()).await;
     state.control().release_all().await?;

@@ -82,7 +82,7 @@ fn describe() {
 /// Metrics
 ///
 /// In Prometheus' text format. Every name starts with `event_cache_`.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "health", responses(
     (status = 200, description = "Every metric", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn show(State(state): State<ApiState>) -> impl IntoResponse {

@@ -173,7 +173,7 @@ fn progress(record: &RefreshRecord) -> String {
 /// Refresh
 ///
 /// Has Clouddriver read again what the body names, and answers at once; watch it at `statusUrl`. Equal orders within ten seconds are one refresh.
-#[utoipa::path(post, path = "/v1/refresh", tag = "refresh", request_body = RefreshBody, responses(
+#[utoipa::path(post, path = "/v1/refresh", operation_id = "refresh", tag = "refresh", request_body = RefreshBody, responses(
     (status = 202, description = "Taken, and durable", body = RefreshView, headers(("Location" = String, description = "The status URL"))),
 ))]
 pub(crate) async fn create(
@@ -219,7 +219,7 @@ async fn place(state: &ApiState, order: RefreshOrder, by: &str) -> Result<Refres
 /// Refreshes
 ///
 /// The latest ones, newest first.
-#[utoipa::path(get, path = "/v1/refresh", tag = "refresh", params(Page), responses(
+#[utoipa::path(get, path = "/v1/refresh", operation_id = "listRefreshes", tag = "refresh", params(Page), responses(
     (status = 200, description = "The latest refreshes", body = RefreshList),
 ))]
 pub(crate) async fn list(
@@ -233,7 +233,7 @@ pub(crate) async fn list(
 }
 
 /// One refresh
-#[utoipa::path(get, path = "/v1/refresh/{id}", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
+#[utoipa::path(get, path = "/v1/refresh/{id}", operation_id = "getRefresh", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
     (status = 200, description = "How far it is", body = RefreshView),
 ))]
 pub(crate) async fn show(
@@ -253,7 +253,7 @@ fn no_such_refresh() -> ApiError {
 /// Take a refresh back
 ///
 /// Agents that run already go on. A refresh that has ended stays as it is, so that this may be repeated.
-#[utoipa::path(delete, path = "/v1/refresh/{id}", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
+#[utoipa::path(delete, path = "/v1/refresh/{id}", operation_id = "deleteRefresh", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
     (status = 200, description = "The refresh as it is now", body = RefreshView),
 ))]
 pub(crate) async fn remove(
@@ -268,7 +268,7 @@ pub(crate) async fn remove(
 /// Take a refresh back, by POST
 ///
 /// The same for Orca's `cancelEndpoint`, whose method and body are up to the stage; a body is not looked at.
-#[utoipa::path(post, path = "/v1/refresh/{id}/cancel", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
+#[utoipa::path(post, path = "/v1/refresh/{id}/cancel", operation_id = "cancelRefresh", tag = "refresh", params(("id" = String, Path, description = "The refresh's id")), responses(
     (status = 200, description = "The refresh as it is now", body = RefreshView),
 ))]
 pub(crate) async fn cancel(

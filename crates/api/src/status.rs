@@ -52,7 +52,7 @@ pub struct StatusReport {
 /// How everything stands
 ///
 /// Mode, scopes, event streams, queue, counters, and problems in plain words.
-#[utoipa::path(get, path = "/v1/status", tag = "status", responses((status = 200, description = "Everything", body = Object)))]
+#[utoipa::path(get, path = "/v1/status", operation_id = "getStatus", tag = "status", responses((status = 200, description = "Everything", body = Object)))]
 pub(crate) async fn show(State(state): State<ApiState>) -> Result<Json<Value>, ApiError> {
     Ok(Json(state.control().status()?.whole))
 }
@@ -88,7 +88,7 @@ pub(crate) struct ScopeList {
 /// Scopes one by one
 ///
 /// The cadence of each and why it is so, last event, last refresh, heartbeat and backlog.
-#[utoipa::path(get, path = "/v1/status/scopes", tag = "status", params(ScopeFilter), responses(
+#[utoipa::path(get, path = "/v1/status/scopes", operation_id = "listScopes", tag = "status", params(ScopeFilter), responses(
     (status = 200, description = "The scopes that match", body = ScopeList),
 ))]
 pub(crate) async fn scopes(
@@ -162,7 +162,7 @@ pub(crate) struct EventList {
 /// Messages heard lately
 ///
 /// Newest first, with what was made of each.
-#[utoipa::path(get, path = "/v1/events", tag = "status", params(Page), responses((status = 200, description = "The latest messages", body = EventList)))]
+#[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "status", params(Page), responses((status = 200, description = "The latest messages", body = EventList)))]
 pub(crate) async fn events(
     State(state): State<ApiState>,
     Query(page): Query<Page>,
@@ -228,7 +228,7 @@ pub(crate) struct KindList {
 /// The kinds
 ///
 /// What the catalogue knows of each: the words by which it can be asked for, and how far events cover it.
-#[utoipa::path(get, path = "/v1/kinds", tag = "status", responses((status = 200, description = "Every kind", body = KindList)))]
+#[utoipa::path(get, path = "/v1/kinds", operation_id = "listKinds", tag = "status", responses((status = 200, description = "Every kind", body = KindList)))]
 pub(crate) async fn kinds(State(state): State<ApiState>) -> Json<KindList> {
     let mut kinds: Vec<KindView> = state.catalog().kinds().map(KindView::from).collect();
     kinds.sort_by(|a, b| a.id.cmp(&b.id));

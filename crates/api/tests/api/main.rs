@@ -1,0 +1,11 @@
+//! The router as callers see it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+mod access;
+mod document;
+mod operating;
+mod properties;
+mod refusals;
+mod stage_contract;
+mod support;
