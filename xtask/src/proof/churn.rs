@@ -1,7 +1,7 @@
 //! Changes in AWS, as `harness/churn.yaml` lists them: picked from a seed, made through the mock's control endpoint.
 //!
-//! The same seed picks the same changes in every world as long as the caches hold the same resources. No resource has two changes on their way at once: the
-//! second could hide the first, which then would never be seen.
+//! The same seed picks the same changes in every world as far as the caches hold the same resources, and always equally many. No resource has two changes on
+//! their way at once: the second could hide the first, which then would never be seen.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -24,6 +24,7 @@ struct Entry {
     pool: String,
     #[serde(default)]
     only: String,
+    unless: Option<String>,
     account: String,
     #[serde(default)]
     take: BTreeMap<String, String>,
@@ -114,6 +115,14 @@ pub(super) enum ChurnError {
     /// The world does not answer.
     #[error(transparent)]
     World(#[from] WorldError),
+    /// A resource's account is none of Clouddriver's: the list takes the wrong part of the key.
+    #[error("change \"{what}\" is for account {account}, which Clouddriver does not know")]
+    Account {
+        /// Which change.
+        what: String,
+        /// The account that the list names.
+        account: String,
+    },
     /// AWS refuses a change.
     #[error("change \"{what}\" of {resource} was refused")]
     Refused {
@@ -126,10 +135,13 @@ pub(super) enum ChurnError {
     },
 }
 
+/// How many kinds of change are tried when nothing of a kind can be changed now. With fewer, a burst would find nothing to do.
+const PICKS: u32 = 20;
+
 /// Makes changes.
 pub(super) struct Churn {
     entries: Vec<Entry>,
-    random: StdRng,
+    seed: u64,
     serial: u32,
     /// How often each resource was changed.
     uses: HashMap<String, u32>,
@@ -144,32 +156,35 @@ impl Churn {
 
     fn parse(text: &str, seed: u64) -> Result<Self, ChurnError> {
         let entries = serde_saphyr::from_str(text).map_err(|error| ChurnError::Parse(Box::new(error)))?;
-        Ok(Self { entries, random: StdRng::seed_from_u64(seed), serial: 0, uses: HashMap::new() })
+        Ok(Self { entries, seed, serial: 0, uses: HashMap::new() })
     }
 
-    /// Makes a change to a resource that is not `busy`; `None` if there is none for the kind of change that was picked.
+    /// Makes a change to a resource that is not `busy`; `None` if nothing can be changed now.
     pub(super) fn make(&mut self, world: &World, busy: &[&str]) -> Result<Option<Change>, ChurnError> {
-        let picked = self.pick();
-        let position: u32 = self.random.random();
         self.serial += 1;
-        let entry = &self.entries[picked];
-        let mut keys = world.clouddriver.keys(&entry.pool).map_err(WorldError::from)?;
-        keys.retain(|key| key.contains(&entry.only) && !busy.contains(&key.as_str()));
-        if keys.is_empty() {
-            return Ok(None);
+        // Of its own for each change, so that worlds which differ in one change go on alike.
+        let mut random = StdRng::seed_from_u64(self.seed.wrapping_add(u64::from(self.serial)));
+        for _ in 0..PICKS {
+            let picked = pick(&self.entries, &mut random);
+            let position: u32 = random.random();
+            if let Some((key, resource)) = self.entries[picked].resource(world, busy, position)? {
+                return self.change(picked, world, key, &resource).map(Some);
+            }
         }
-        let key = keys.swap_remove(position as usize % keys.len());
+        Ok(None)
+    }
+
+    fn change(&mut self, picked: usize, world: &World, key: String, resource: &Value) -> Result<Change, ChurnError> {
+        let entry = &self.entries[picked];
         let uses = self.uses.entry(key.clone()).or_default();
         let mut words = Words::of(&key, self.serial, *uses);
         *uses += 1;
         for (name, pointer) in &entry.take {
-            let entry = world.clouddriver.cached(&entry.pool, &key).map_err(WorldError::from)?;
-            let found = entry.as_ref().and_then(|entry| entry.pointer(pointer)).and_then(Value::as_str);
-            words.add(name, found.unwrap_or_default());
+            words.add(name, resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         }
-        let Some(account) = world.accounts.get(&words.fill(&entry.account)) else {
-            // A resource of an account that is not the harness's: a default network, say.
-            return Ok(None);
+        let account = words.fill(&entry.account);
+        let Some(account) = world.accounts.get(&account) else {
+            return Err(ChurnError::Account { what: entry.change.clone(), account });
         };
         let with: Vec<(&str, String)> =
             entry.with.iter().map(|(name, text)| (name.as_str(), words.fill(text))).collect();
@@ -183,19 +198,37 @@ impl Churn {
         for (name, element) in &entry.answer {
             words.add(name, element_text(&answer, element));
         }
-        Ok(Some(Change { what: entry.change.clone(), resource: key, seen: entry.seen.filled(&words) }))
+        Ok(Change { what: entry.change.clone(), resource: key, seen: entry.seen.filled(&words) })
     }
+}
 
-    fn pick(&mut self) -> usize {
-        let all: u32 = self.entries.iter().map(|entry| entry.weight).sum();
-        let mut at = self.random.random_range(0..all.max(1));
-        let hit = self.entries.iter().position(|entry| {
-            let hit = at < entry.weight;
-            at = at.saturating_sub(entry.weight);
-            hit
-        });
-        hit.unwrap_or_default()
+impl Entry {
+    /// A resource of the pool, from `position` on, that may be changed: its key, and what the cache holds under it.
+    fn resource(&self, world: &World, busy: &[&str], position: u32) -> Result<Option<(String, Value)>, WorldError> {
+        let mut keys = world.clouddriver.keys(&self.pool)?;
+        keys.retain(|key| key.contains(&self.only) && !busy.contains(&key.as_str()));
+        let middle = position as usize % keys.len().max(1);
+        keys.rotate_left(middle);
+        for key in keys {
+            let Some(found) = world.clouddriver.cached(&self.pool, &key)? else { continue };
+            if !self.unless.as_ref().is_some_and(|text| found.to_string().contains(text)) {
+                return Ok(Some((key, found)));
+            }
+        }
+        Ok(None)
     }
+}
+
+/// Picks an entry by weight.
+fn pick(entries: &[Entry], random: &mut StdRng) -> usize {
+    let all: u32 = entries.iter().map(|entry| entry.weight).sum();
+    let mut at = random.random_range(0..all.max(1));
+    let hit = entries.iter().position(|entry| {
+        let hit = at < entry.weight;
+        at = at.saturating_sub(entry.weight);
+        hit
+    });
+    hit.unwrap_or_default()
 }
 
 /// What texts of the list may use, each in braces.
@@ -241,21 +274,23 @@ mod tests {
 
     use super::*;
 
+    fn picks(seed: u64, count: u32) -> Vec<usize> {
+        let churn = Churn::load(seed).unwrap();
+        let mut random = StdRng::seed_from_u64(seed);
+        (0..count).map(|_| pick(&churn.entries, &mut random)).collect()
+    }
+
     #[test]
     fn the_list_of_changes_parses_and_every_kind_of_change_is_picked_in_time() {
-        let mut churn = Churn::load(1).unwrap();
-        let picked: std::collections::BTreeSet<usize> = (0..1_000).map(|_| churn.pick()).collect();
-        assert_eq!(picked.len(), churn.entries.len());
+        let kinds = Churn::load(1).unwrap().entries.len();
+        let picked: std::collections::BTreeSet<usize> = picks(1, 1_000).into_iter().collect();
+        assert_eq!(picked.len(), kinds);
     }
 
     #[test]
     fn equal_seeds_pick_equal_changes() {
-        let picks = |seed| {
-            let mut churn = Churn::load(seed).unwrap();
-            (0..50).map(|_| churn.pick()).collect::<Vec<_>>()
-        };
-        assert_eq!(picks(7), picks(7));
-        assert_ne!(picks(7), picks(8));
+        assert_eq!(picks(7, 50), picks(7, 50));
+        assert_ne!(picks(7, 50), picks(8, 50));
     }
 
     #[test]
