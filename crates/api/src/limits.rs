@@ -99,3 +99,14 @@ fn class(status: StatusCode) -> &'static str {
         _ => "5xx",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_a_label_of_the_request_counter_and_no_other_text_is() {
+        let documented: Vec<String> = crate::router::document().paths.paths.into_keys().collect();
+        assert_eq!(documented, ROUTES);
+    }
+}

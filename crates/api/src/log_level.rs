@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -121,12 +122,16 @@ pub fn filter<S: Subscriber>(level: LogLevel) -> (reload::Layer<Targets, S>, Han
 /// [`TryInitError`] when a log is installed already.
 pub fn install(format: LogFormat, level: LogLevel) -> Result<Handle, TryInitError> {
     let (filter, handle) = filter(level);
-    tracing_subscriber::registry().with(writer(format).with_filter(filter)).try_init()?;
+    tracing_subscriber::registry().with(writer(format, std::io::stderr).with_filter(filter)).try_init()?;
     Ok(handle)
 }
 
-fn writer<S: Subscriber + for<'a> LookupSpan<'a>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
-    let writer = log_format::layer().with_writer(std::io::stderr);
+fn writer<S, W>(format: LogFormat, to: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let writer = log_format::layer().with_writer(to);
     match format {
         LogFormat::Text => writer.boxed(),
         LogFormat::Json => writer.json().flatten_event(true).with_span_list(false).boxed(),
@@ -207,5 +212,31 @@ mod tests {
             assert!(tracing::enabled!(tracing::Level::DEBUG));
             assert_eq!(handle.level().to_string(), "debug");
         });
+    }
+
+    #[test]
+    fn a_json_log_is_one_object_a_line_whatever_is_logged() {
+        let written = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let to = Arc::clone(&written);
+        let subscriber = tracing_subscriber::registry().with(writer(LogFormat::Json, move || Sink(Arc::clone(&to))));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(who = "a\nb\"c", "first\nline");
+            tracing::info!("second");
+        });
+        let text = String::from_utf8(written.lock().clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((lines.len(), &lines[0]["level"], &lines[0]["who"]), (2, &"WARN".into(), &"a\nb\"c".into()));
+    }
+
+    struct Sink(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -164,3 +164,99 @@ pub(crate) fn in_words(order: &RefreshOrder) -> String {
 
 /// Longest detail of an audit entry, in characters, so that the audit list's size is bounded by its length.
 const DETAIL_LIMIT: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_event_cache_model::{Environment, Provider};
+    use proptest::prelude::*;
+
+    fn accounts() -> Accounts {
+        let account = |name: &str, id: &str, region: &str| SpinnakerAccount {
+            name: name.to_owned(),
+            provider: Provider::Aws,
+            account: AccountId::new(id).unwrap(),
+            regions: vec![Region::new(region).unwrap()],
+            environment: Environment::new("production").unwrap(),
+            assume_role: None,
+            lambda: false,
+        };
+        Accounts::new([
+            account("prod", "111122223333", "us-west-2"),
+            account("prod-ecs", "111122223333", "us-west-2"),
+            account("staging", "444455556666", "eu-west-1"),
+        ])
+    }
+
+    fn catalog() -> Catalog {
+        Catalog::parse([]).unwrap()
+    }
+
+    fn order(account: &[String], region: &[String]) -> Result<RefreshOrder, Invalid> {
+        Wish { account, region, ..Wish::default() }.order(&accounts(), &catalog())
+    }
+
+    /// A word for an account, and the accounts that it means.
+    fn account() -> impl Strategy<Value = (&'static str, &'static [&'static str])> {
+        prop_oneof![
+            Just(("prod", &["prod"][..])),
+            Just((" prod-ecs ", &["prod-ecs"][..])),
+            Just(("111122223333", &["prod", "prod-ecs"][..])),
+            Just(("444455556666", &["staging"][..])),
+            Just(("null", &[][..])),
+            Just(("", &[][..])),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_is_for_exactly_the_accounts_named_however_often_and_in_whatever_order(
+            named in prop::collection::vec(account(), 0..8),
+        ) {
+            let words: Vec<String> = named.iter().map(|(word, _)| (*word).to_owned()).collect();
+            let meant = sorted(named.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned())));
+            let expected = (!meant.is_empty()).then_some(meant);
+            prop_assert_eq!(order(&words, &[]).unwrap().accounts, expected);
+        }
+
+        #[test]
+        fn a_star_among_the_words_means_all(mut words in prop::collection::vec("[a-z]{1,8}", 0..5), at in 0_usize..5) {
+            words.insert(at.min(words.len()), " * ".to_owned());
+            prop_assert_eq!(order(&words, &words).unwrap(), order(&[], &[]).unwrap());
+        }
+
+        #[test]
+        fn a_word_that_names_nothing_is_refused_and_never_means_all(word in "[!-~]{1,20}") {
+            prop_assume!(!["*", "null", "prod", "prod-ecs", "staging", "global"].contains(&word.to_lowercase().as_str()));
+            prop_assert!(order(std::slice::from_ref(&word), &[]).is_err());
+            prop_assert!(order(&[], std::slice::from_ref(&word)).is_err());
+            let kind = Wish { kind: std::slice::from_ref(&word), ..Wish::default() };
+            prop_assert!(kind.order(&accounts(), &catalog()).is_err());
+        }
+    }
+
+    #[test]
+    fn more_words_than_the_limit_are_refused() {
+        let words = vec!["prod".to_owned(); WORDS_LIMIT + 1];
+        assert!(order(&words, &[]).is_err());
+    }
+
+    #[test]
+    fn the_global_region_is_known_without_being_listed() {
+        assert_eq!(order(&[], &["global".to_owned()]).unwrap().regions.unwrap()[0].as_str(), "global");
+    }
+
+    #[test]
+    fn a_name_with_commas_is_one_name() {
+        let name = |text| Wish { name: Some(text), ..Wish::default() }.order(&accounts(), &catalog()).unwrap().name;
+        assert_eq!(name("team,a=b").unwrap().as_str(), "team,a=b");
+        assert_eq!((name("*"), name(" "), name("null")), (None, None, None));
+    }
+
+    #[test]
+    fn an_order_in_words_is_bounded() {
+        let name = "x".repeat(2_048);
+        let long = Wish { name: Some(&name), ..Wish::default() }.order(&accounts(), &catalog()).unwrap();
+        assert_eq!(in_words(&long).chars().count(), DETAIL_LIMIT);
+    }
+}
