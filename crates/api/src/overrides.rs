@@ -198,7 +198,12 @@ fn checked(
     state: &ApiState,
     now: Timestamp,
 ) -> Result<(OverrideScope, Setting, Timestamp), Invalid> {
-    Ok((scope(body, state)?, setting(body, &state.environments())?, expiry(body, now)?))
+    let (scope, setting) = (scope(body, state)?, setting(body, &state.environments())?);
+    if let (Setting::Budget(_), Some(kind)) = (&setting, &scope.kind) {
+        let why = "kinds share AWS's throttle buckets, so a budget is for an account and region";
+        return Err(Invalid::new("kind", why).value(kind.as_str()));
+    }
+    Ok((scope, setting, expiry(body, now)?))
 }
 
 fn scope(body: &OverrideBody, state: &ApiState) -> Result<OverrideScope, Invalid> {

@@ -5,6 +5,7 @@
 mod access;
 mod document;
 mod operating;
+mod over_tcp;
 mod properties;
 mod refusals;
 mod stage_contract;

@@ -30,7 +30,7 @@ async fn each_setting_can_be_overridden_with_an_end() {
 #[tokio::test]
 async fn an_override_applies_where_it_says() {
     let api = Api::new();
-    let body = json!({"account": "prod", "region": "us-west-2", "kind": "widgets", "budget": 1, "expires": at(60)});
+    let body = json!({"account": "prod", "region": "us-west-2", "kind": "widgets", "cadence": "1m", "expires": at(60)});
     let answer = api.post("/v1/overrides", body).await.expect(201).json;
     assert_eq!(
         (&answer["account"], &answer["region"], &answer["kind"]),
@@ -73,6 +73,7 @@ async fn an_override_must_set_exactly_one_thing_to_a_sensible_value() {
         (json!({"killSwitch": false}), "killSwitch"),
         (json!({"budget": 0.5, "account": "nobody"}), "account"),
         (json!({"budget": 0.5, "kind": "thing"}), "kind"),
+        (json!({"budget": 0.5, "kind": "widget"}), "kind"),
     ] {
         let mut body = body;
         body["for"] = json!("1h");
