@@ -299,7 +299,7 @@ mod tests {
         leaf.prop_recursive(5, 64, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::hash_map("[a-c]", inner, 0..4).prop_map(|map| Value::from_iter(map)),
+                prop::collection::hash_map("[a-c]", inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }
@@ -331,7 +331,7 @@ mod tests {
 
         #[test]
         fn reading_a_rule_never_panics(text in ".{0,60}") {
-            let _ = NameRule::parse(&text);
+            drop(NameRule::parse(&text));
         }
     }
 }

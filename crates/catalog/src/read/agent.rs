@@ -14,7 +14,6 @@ pub(super) const PROVIDERS: [(&str, Provider); 2] = [("aws", Provider::Aws), ("e
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<AgentSpec> {
     let mut fields = Fields::open(reader, Spot { node, field: "" });
     let name = fields.need("name").and_then(|spot| {
-        reader.claim(format!("the agent name {}", reader.text(spot)?), spot);
         reader.spoken(spot, Template::parse)
     });
     let provider = fields.need("provider").and_then(|spot| reader.word(spot, &PROVIDERS));

@@ -1,0 +1,15 @@
+//! The shipped files are right, and the catalogue that they give answers as other crates expect.
+
+use aws_event_cache_catalog::Catalog;
+
+/// The shipped folder, read as files rather than out of the binary, so that mistakes are shown with every error.
+#[test]
+fn the_shipped_files_are_valid_and_all_are_embedded() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let from_disk = Catalog::with_folder(root).unwrap_or_else(|errors| panic!("{errors}"));
+    let embedded = Catalog::shipped();
+    let ids = |catalog: &Catalog| catalog.kinds().map(|kind| kind.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&from_disk), ids(&embedded));
+    assert_eq!(from_disk.agents().count(), embedded.agents().count());
+    assert_eq!(from_disk.services().count(), embedded.services().count());
+}
