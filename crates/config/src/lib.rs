@@ -1,1 +1,50 @@
-//! The configuration file: parsing, checking and profiles.
+//! The configuration file: one YAML file, typed, valid by construction, with every mistake reported at once.
+//!
+//! ```text
+//! text ──parser's events──> tree (every key and value with line, column and exact text)
+//!                            │
+//!                            ├──walk──> unknown keys, wrong shapes      (schema: every key as data)
+//!                            └──sections──> typed values, contradictions ──> Config
+//! ```
+//!
+//! Why not derive it with serde: serde stops at the first mistake, and turns `012345678901` into a number before anybody can say that an account id should
+//! have been quoted. The schema is data, so names, ranges and defaults stand in one place: reading, messages, `docs/configuration.md` and the check of the
+//! shipped example all use it.
+//!
+//! Reading a configuration does no I/O but through [`Outside`] (environment variables and the files that the configuration names), and never panics, whatever
+//! the text is.
+
+mod address;
+mod config;
+mod duration;
+mod effective;
+mod files;
+mod kinds;
+mod mistake;
+mod outside;
+mod profiles;
+mod reference;
+mod scalar;
+pub mod schema;
+mod secret;
+mod section;
+mod sections;
+mod settings;
+mod tree;
+mod walk;
+
+pub use config::{Config, Loaded};
+pub use effective::{CeilingFrom, Effective, EffectiveKind, EffectivePlace, EffectiveProfile};
+pub use kinds::{KnownKind, KnownKinds};
+pub use mistake::{ConfigErrors, Mistake};
+pub use outside::Outside;
+pub use reference::reference;
+pub use secret::Secret;
+pub use sections::accounts::{AccountSettings, EnvironmentRule};
+pub use sections::certificates::{CertificateSettings, ChainCheck};
+pub use sections::clouddriver::{CacheStore, ClouddriverSettings, LockStoreSettings, Scheduler};
+pub use sections::intake::{IntakeSettings, RawSettings, SnsSettings, TooOld, TopicArn};
+pub use sections::server::{Role, ServerSettings, TlsSettings, TokenSettings};
+pub use sections::service::{LogFormat, LogSettings};
+pub use sections::sqs::QueueSettings;
+pub use settings::Changed;
