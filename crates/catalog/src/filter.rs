@@ -14,6 +14,8 @@ pub enum Filter {
     Starts(SmolStr),
     /// `has(:alarm:)`: only texts that contain it.
     Has(SmolStr),
+    /// `lacks(/)`: only texts that do not contain it.
+    Lacks(SmolStr),
     /// `after(policyName/)`: what follows the first such text; nothing where it is missing.
     After(SmolStr),
     /// `before(-)`: what precedes the first such text; the whole where it is missing.
@@ -31,7 +33,7 @@ pub enum Filter {
 /// Filters without an argument.
 const PLAIN: [&str; 4] = ["last-segment", "load-balancer-arn", "listener-arn", "function-name"];
 /// Filters with one.
-const WITH_TEXT: [&str; 4] = ["starts", "has", "after", "before"];
+const WITH_TEXT: [&str; 5] = ["starts", "has", "lacks", "after", "before"];
 
 impl Filter {
     /// Reads one filter.
@@ -54,6 +56,7 @@ impl Filter {
         match (word, argument) {
             ("starts", Some(argument)) => Ok(Self::Starts(argument)),
             ("has", Some(argument)) => Ok(Self::Has(argument)),
+            ("lacks", Some(argument)) => Ok(Self::Lacks(argument)),
             ("after", Some(argument)) => Ok(Self::After(argument)),
             ("before", Some(argument)) => Ok(Self::Before(argument)),
             (word, None) if WITH_TEXT.contains(&word) => {
@@ -71,6 +74,7 @@ impl Filter {
         match self {
             Self::Starts(start) => text.starts_with(start.as_str()).then_some(text),
             Self::Has(part) => text.contains(part.as_str()).then_some(text),
+            Self::Lacks(part) => (!text.contains(part.as_str())).then_some(text),
             Self::After(mark) => narrow(text, |t| t.split_once(mark.as_str()).map(|(_, rest)| rest)),
             Self::Before(mark) => narrow(text, |t| Some(t.split_once(mark.as_str()).map_or(t, |(first, _)| first))),
             Self::LastSegment => narrow(text, |t| t.rsplit('/').next()),
@@ -86,6 +90,7 @@ impl fmt::Display for Filter {
         match self {
             Self::Starts(text) => write!(f, "starts({text})"),
             Self::Has(text) => write!(f, "has({text})"),
+            Self::Lacks(text) => write!(f, "lacks({text})"),
             Self::After(text) => write!(f, "after({text})"),
             Self::Before(text) => write!(f, "before({text})"),
             Self::LastSegment => f.write_str("last-segment"),

@@ -13,9 +13,7 @@ pub(super) const PROVIDERS: [(&str, Provider); 2] = [("aws", Provider::Aws), ("e
 
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<AgentSpec> {
     let mut fields = Fields::open(reader, Spot { node, field: "" });
-    let name = fields.need("name").and_then(|spot| {
-        reader.spoken(spot, Template::parse)
-    });
+    let name = fields.need("name").and_then(|spot| reader.spoken(spot, Template::parse));
     let provider = fields.need("provider").and_then(|spot| reader.word(spot, &PROVIDERS));
     let per_words = [("account-region", Per::AccountRegion), ("account", Per::Account), ("region", Per::Region)];
     let per = fields.need("per").and_then(|spot| reader.word(spot, &per_words));
