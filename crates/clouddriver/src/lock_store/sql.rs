@@ -1,0 +1,283 @@
+//! Locks of Clouddriver's SQL scheduler: the table `cats_agent_locks`, or `cats_agent_locks_<namespace>` where `sql.table-namespace` is set.
+//!
+//! Columns (unchanged since 2018, MySQL and PostgreSQL alike): `agent_name` varchar(500), primary key; `owner_id` varchar(255); `lock_acquired` and
+//! `lock_expiry`, bigint, milliseconds since 1970 by the clock of the replica that wrote them. Each second every replica deletes ended rows by name *and* end, inserts a
+//! row ending at now + timeout for each agent it starts, and when the run has ended sets the end of the row *of that name* to start + interval.
+//!
+//! Least rights: `SELECT`, `UPDATE` and `DELETE` on that one table. We never insert: an agent without a row is about to run.
+//!
+//! The namespace becomes part of an identifier and therefore is a [`Namespace`]; everything else is bound.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_event_cache_model::{AgentName, Timestamp};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, FromRow, MySqlPool, PgPool, mysql::MySqlRow, postgres::PgRow};
+
+use super::{Facts, LockStore, LockStoreError, Namespace, Written};
+use crate::lock::{Lock, Mark};
+
+/// Longest wait for one answer, connecting included.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Connections at most: one for the watch loop, the others for holds. Clouddriver's database is not ours to fill.
+const CONNECTIONS: u32 = 4;
+
+/// Most names in one statement. Shorter lists are filled up to one of [`LIST_LENGTHS`], by repeating the last, so that a server sees few different statements.
+const BATCH: usize = 256;
+
+/// Lengths of name lists.
+const LIST_LENGTHS: [usize; 4] = [1, 8, 64, BATCH];
+
+/// Locks in MySQL, MariaDB or PostgreSQL.
+pub struct SqlLocks {
+    pool: Pool,
+    name: String,
+    table: String,
+    mark: Mark,
+}
+
+enum Pool {
+    MySql(MySqlPool),
+    Postgres(PgPool),
+}
+
+/// A value bound to a statement.
+#[derive(Clone)]
+enum Bound {
+    Text(String),
+    Number(i64),
+}
+
+impl Bound {
+    fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    fn time(at: Timestamp) -> Self {
+        Self::Number(at.as_millisecond())
+    }
+}
+
+/// A statement with its values, for either database.
+macro_rules! bound {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Bound::Text(text) => query.bind(text),
+                Bound::Number(number) => query.bind(number),
+            };
+        }
+        query
+    }};
+}
+
+type Row = (String, Option<String>, i64, i64);
+
+impl SqlLocks {
+    /// MySQL or MariaDB. Connects at the first call.
+    pub fn mysql(options: MySqlConnectOptions, namespace: Option<&Namespace>, mark: Mark) -> Self {
+        let name = format!("MySQL at {}:{}", options.get_host(), options.get_port());
+        let pool = MySqlPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ANSWER_LIMIT);
+        Self::new(Pool::MySql(pool.connect_lazy_with(options)), &name, namespace, mark)
+    }
+
+    /// PostgreSQL. Connects at the first call.
+    pub fn postgres(options: PgConnectOptions, namespace: Option<&Namespace>, mark: Mark) -> Self {
+        let name = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ANSWER_LIMIT);
+        Self::new(Pool::Postgres(pool.connect_lazy_with(options)), &name, namespace, mark)
+    }
+
+    fn new(pool: Pool, name: &str, namespace: Option<&Namespace>, mark: Mark) -> Self {
+        let table = namespace.map_or_else(|| "cats_agent_locks".to_owned(), |n| format!("cats_agent_locks_{n}"));
+        Self { pool, name: format!("{name}, table {table}"), table, mark }
+    }
+
+    /// With a limit of our own over the driver's: a server that accepts and then says nothing must not stop the watch loop.
+    async fn limited<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LockStoreError> {
+        match tokio::time::timeout(ANSWER_LIMIT, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(LockStoreError::Sql { store: self.name.clone(), source }),
+            Err(_) => Err(LockStoreError::TimedOut { store: self.name.clone(), seconds: ANSWER_LIMIT.as_secs() }),
+        }
+    }
+
+    /// `?` stands for a value. The text is ours: constants and the checked table name.
+    async fn execute(&self, sql: String, values: Vec<Bound>) -> Result<u64, LockStoreError> {
+        match &self.pool {
+            Pool::MySql(pool) => {
+                let query = bound!(sqlx::query(AssertSqlSafe(sql)), values);
+                self.limited(query.execute(pool)).await.map(|done| done.rows_affected())
+            }
+            Pool::Postgres(pool) => {
+                let query = bound!(sqlx::query(AssertSqlSafe(numbered(&sql))), values);
+                self.limited(query.execute(pool)).await.map(|done| done.rows_affected())
+            }
+        }
+    }
+
+    async fn fetch<T>(&self, sql: String, values: Vec<Bound>) -> Result<Vec<T>, LockStoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, PgRow>,
+    {
+        match &self.pool {
+            Pool::MySql(pool) => {
+                let query = bound!(sqlx::query_as::<_, T>(AssertSqlSafe(sql)), values);
+                self.limited(query.fetch_all(pool)).await
+            }
+            Pool::Postgres(pool) => {
+                let query = bound!(sqlx::query_as::<_, T>(AssertSqlSafe(numbered(&sql))), values);
+                self.limited(query.fetch_all(pool)).await
+            }
+        }
+    }
+
+    async fn rows(&self, agents: &[AgentName]) -> Result<HashMap<String, Lock>, LockStoreError> {
+        let mut locks = HashMap::with_capacity(agents.len());
+        for batch in agents.chunks(BATCH) {
+            let names = filled(batch);
+            let sql = format!(
+                "SELECT agent_name, owner_id, lock_acquired, lock_expiry FROM {} WHERE agent_name IN ({})",
+                self.table,
+                places(names.len())
+            );
+            for row in self.fetch::<Row>(sql, names).await? {
+                locks.insert(row.0.clone(), lock(row));
+            }
+        }
+        Ok(locks)
+    }
+
+    fn pubsub_table(&self) -> String {
+        let schema = match self.pool {
+            Pool::MySql(_) => "table_schema = DATABASE()",
+            Pool::Postgres(_) => "table_schema = ANY(current_schemas(false))",
+        };
+        format!("SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'pubsub_agent_state' AND {schema}")
+    }
+
+    /// A failure to answer is not a fault of the lock store: managed databases hide such variables.
+    async fn is_read_only(&self) -> bool {
+        let sql = match self.pool {
+            Pool::MySql(_) => "SELECT CAST(@@global.read_only AS SIGNED)",
+            Pool::Postgres(_) => "SELECT pg_is_in_recovery()::int::bigint",
+        };
+        self.fetch::<(i64,)>(sql.to_owned(), Vec::new()).await.is_ok_and(|rows| rows.first() == Some(&(1,)))
+    }
+}
+
+#[async_trait]
+impl LockStore for SqlLocks {
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn read(&self, agents: &[AgentName]) -> Result<Vec<Option<Lock>>, LockStoreError> {
+        // By exact name: a database may compare names without regard to case.
+        let mut locks = self.rows(agents).await?;
+        Ok(agents.iter().map(|agent| locks.remove(agent.as_str())).collect())
+    }
+
+    async fn release_if(&self, agent: &AgentName, seen: &Lock) -> Result<Written, LockStoreError> {
+        let sql = format!("DELETE FROM {} WHERE agent_name = ? AND lock_expiry = ?", self.table);
+        Ok(written(self.execute(sql, vec![Bound::text(agent.as_str()), Bound::time(seen.expires)]).await?))
+    }
+
+    async fn hold_if(&self, agent: &AgentName, seen: &Lock, until: Timestamp) -> Result<Written, LockStoreError> {
+        let sql =
+            format!("UPDATE {} SET lock_expiry = ?, owner_id = ? WHERE agent_name = ? AND lock_expiry = ?", self.table);
+        let (mark, name) = (Bound::text(self.mark.as_str()), Bound::text(agent.as_str()));
+        Ok(written(self.execute(sql, vec![Bound::time(until), mark, name, Bound::time(seen.expires)]).await?))
+    }
+
+    async fn let_go(&self, agents: &[AgentName]) -> Result<u64, LockStoreError> {
+        let mut gone = 0;
+        for batch in agents.chunks(BATCH) {
+            let names = filled(batch);
+            let sql =
+                format!("DELETE FROM {} WHERE owner_id LIKE ? AND agent_name IN ({})", self.table, places(names.len()));
+            // No character of the mark has a meaning in a pattern.
+            let ours = Bound::Text(format!("{}%", Mark::prefix()));
+            gone += self.execute(sql, std::iter::once(ours).chain(names).collect()).await?;
+        }
+        Ok(gone)
+    }
+
+    async fn probe(&self, agents: &[AgentName]) -> Result<Facts, LockStoreError> {
+        let locks = self.rows(agents).await?;
+        let totals = format!("SELECT COUNT(*), MAX(lock_acquired) FROM {}", self.table);
+        let (rows, newest) =
+            self.fetch::<(i64, Option<i64>)>(totals, Vec::new()).await?.first().copied().unwrap_or_default();
+        let pubsub = self.fetch::<(i64,)>(self.pubsub_table(), Vec::new()).await?;
+        Ok(Facts {
+            store: self.describe(),
+            asked: agents.len(),
+            locked: locks.len(),
+            ours: locks.values().filter(|lock| lock.is_ours()).count(),
+            pubsub_scheduler: pubsub.first().is_some_and(|count| count.0 > 0),
+            rows: u64::try_from(rows).ok(),
+            newest_start: newest.map(time),
+            read_only: self.is_read_only().await,
+            ..Facts::default()
+        })
+    }
+}
+
+fn lock((_, owner, acquired, expires): Row) -> Lock {
+    Lock { owner: owner.unwrap_or_default().into(), acquired: Some(time(acquired)), expires: time(expires) }
+}
+
+/// Milliseconds since 1970; what no clock shows is taken as the end of time.
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
+}
+
+fn written(rows: u64) -> Written {
+    if rows == 1 { Written::Done } else { Written::Conflict }
+}
+
+fn places(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+fn filled(agents: &[AgentName]) -> Vec<Bound> {
+    let length = LIST_LENGTHS.into_iter().find(|&length| length >= agents.len()).unwrap_or(agents.len());
+    let mut names: Vec<Bound> = agents.iter().map(|agent| Bound::text(agent.as_str())).collect();
+    if let Some(last) = names.last().cloned() {
+        names.resize(length, last);
+    }
+    names
+}
+
+/// PostgreSQL numbers its places.
+fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (n, part) in parts.enumerate() {
+        text.push_str(&format!("${}{part}", n + 1));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_numbered_for_postgresql() {
+        assert_eq!(numbered("a = ? AND b IN (?, ?)"), "a = $1 AND b IN ($2, $3)");
+    }
+
+    #[test]
+    fn name_lists_come_in_few_lengths() {
+        let names: Vec<AgentName> = (0..300).map(|n| AgentName::new(format!("a/{n}")).unwrap()).collect();
+        let mut lengths: Vec<usize> = (1..=BATCH).map(|n| filled(&names[..n]).len()).collect();
+        lengths.dedup();
+        assert_eq!(lengths, LIST_LENGTHS);
+    }
+}
