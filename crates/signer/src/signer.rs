@@ -74,6 +74,17 @@ impl Signer {
         Ok(Envelope { fields })
     }
 
+    /// Signs an envelope again after its fields were changed: what SNS would have sent, had it sent these.
+    ///
+    /// # Errors
+    /// [`SignerError::Key`] when the key cannot sign.
+    pub fn sign_again(&self, envelope: &mut Envelope, version: Version) -> Result<(), SignerError> {
+        let signature = self.signature(&signed_bytes(&envelope.fields), version)?;
+        envelope.fields.insert("SignatureVersion".into(), version.as_str().into());
+        envelope.fields.insert("Signature".into(), STANDARD.encode(signature).into());
+        Ok(())
+    }
+
     /// Signs bytes as they are: for forgeries that re-cut a genuine message.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //! The order is from cheap and suspicious to dear and trusting: nothing is fetched before the topic is known to be allowed, and no id is remembered before
 //! its signature was checked and its hints were taken.
 
-use std::collections::{BTreeSet, HashMap};
+mod memory;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,30 +13,24 @@ use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::seam::{HintSink, NotAccepted};
 use aws_event_cache_model::telemetry::{Metric, count};
-use aws_event_cache_model::{Change, Hint, Origin, Place, Source, Timestamp, What};
+use aws_event_cache_model::{Change, Hint, Origin, Source, Timestamp, What};
+use memory::Memory;
 use parking_lot::{Mutex, RwLock};
-use smol_str::SmolStr;
 use tokio::sync::Semaphore;
 
 use crate::certs::{CertificateAddress, SigningCerts};
 use crate::confirm::{Confirmation, Confirmer};
 use crate::confirming::confirm_until_done;
-use crate::decode::{Context, Decoded, Standing, Trust, Warning, decode};
+use crate::decode::{Context, Decoded, Standing, Trust, decode};
 use crate::envelope::{Envelope, MessageType, SignatureVersion};
 use crate::refusal::Refusal;
 use crate::replay::{MessageKey, ReplayStore};
-use crate::samples::{Sample, Samples, redacted};
+use crate::samples::{Sample, redacted};
 use crate::settings::{AllowedTopics, Settings};
 use crate::topic::Topic;
 
 /// How many confirmations may be under way. Each needs an allowed topic and a signature, so more than a few mean that something repeats them.
 const CONFIRMING: usize = 8;
-
-/// How many places are remembered for all topics together, for the day a subscription ends; about 100 bytes each.
-const PLACES: usize = 4096;
-
-/// How many warnings and first uses are remembered so that each is logged once.
-const TOLD: usize = 1024;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +82,7 @@ pub struct Intake {
     confirmer: Arc<dyn Confirmer>,
     clock: Clock,
     replay: Mutex<ReplayStore>,
-    samples: Mutex<Samples>,
-    heard: Mutex<HashMap<SmolStr, BTreeSet<Place>>>,
-    told: Mutex<BTreeSet<(SmolStr, SmolStr)>>,
-    refusals: Mutex<HashMap<Refusal, Timestamp>>,
+    memory: Mutex<Memory>,
     confirming: Arc<Semaphore>,
     stopping: AtomicBool,
 }
@@ -118,10 +110,7 @@ impl Intake {
             certs,
             confirmer,
             clock,
-            samples: Mutex::default(),
-            heard: Mutex::default(),
-            told: Mutex::default(),
-            refusals: Mutex::default(),
+            memory: Mutex::default(),
             confirming: Arc::new(Semaphore::new(CONFIRMING)),
             stopping: AtomicBool::new(false),
         })
@@ -144,7 +133,7 @@ impl Intake {
 
     /// Messages that were not understood, newest first, without their values.
     pub fn unknown_samples(&self) -> Vec<Sample> {
-        self.samples.lock().newest()
+        self.memory.lock().samples()
     }
 
     /// Takes a body that SNS posted: an envelope, whose signature must be right.
@@ -184,13 +173,8 @@ impl Intake {
     /// Counts a refusal that was decided before there was a body to look at.
     pub fn refused(&self, source: Source, refusal: Refusal) {
         count(Metric::MessagesRefused, &[("source", source.as_str()), ("reason", refusal.as_str())]);
-        // Once a minute and reason: a flood of forgeries must not become a flood of log lines.
-        let now = self.clock.now();
-        let mut told = self.refusals.lock();
-        let is_news = told.get(&refusal).is_none_or(|last| now.duration_since(*last).as_secs() >= 60);
+        let is_news = self.memory.lock().is_news(refusal, self.clock.now());
         if is_news {
-            told.insert(refusal, now);
-            drop(told);
             tracing::warn!(reason = refusal.as_str(), source = source.as_str(), "message refused: {refusal}");
         }
     }
@@ -233,7 +217,7 @@ impl Intake {
             if rules.allowed.require_v2(topic) {
                 return Err(Refusal::SignatureVersion);
             }
-            if self.tell_once("v1", topic.arn()) {
+            if self.memory.lock().tell_once("v1", topic.arn()) {
                 tracing::info!(topic = topic.arn(), "topic signs with SHA-1; set its SignatureVersion attribute to 2");
             }
         }
@@ -391,9 +375,9 @@ impl Intake {
             }
         }
         let Some(place) = &decoded.heard else { return };
-        self.remember(&context.origin, place);
+        self.memory.lock().hear(&context.origin, place);
         if let Some(warning) = decoded.warning
-            && self.tell_once(warning_word(warning), &place.to_string())
+            && self.memory.lock().tell_once(warning.as_str(), &place.to_string())
         {
             tracing::warn!(%place, "{}", warning.as_str());
         }
@@ -401,23 +385,7 @@ impl Intake {
 
     fn sample(&self, message: &str, context: &Context, at: Timestamp) {
         let sample = Sample { at, source: context.source, origin: context.origin.clone(), text: redacted(message) };
-        self.samples.lock().keep(sample);
-    }
-
-    /// Which places speak through a topic: those that fall silent when its subscription ends.
-    fn remember(&self, origin: &SmolStr, place: &Place) {
-        let mut heard = self.heard.lock();
-        if heard.get(origin).is_some_and(|places| places.contains(place)) {
-            return;
-        }
-        if heard.values().map(BTreeSet::len).sum::<usize>() < PLACES {
-            heard.entry(origin.clone()).or_default().insert(place.clone());
-        }
-    }
-
-    fn tell_once(&self, what: &str, of: &str) -> bool {
-        let mut told = self.told.lock();
-        told.len() < TOLD && told.insert((what.into(), of.into()))
+        self.memory.lock().keep(sample);
     }
 
     /// Starts to confirm and answers at once: SNS waits for 15 s only, and its own API may be slower.
@@ -435,7 +403,7 @@ impl Intake {
     /// The feed was taken away: everything that it fed has to be polled again.
     async fn stopped(&self, envelope: &Envelope<'_>, source: Source) -> Result<Accepted, Refusal> {
         let topic = envelope.topic();
-        let mut places = self.heard.lock().get(topic.arn()).cloned().unwrap_or_default();
+        let mut places = self.memory.lock().heard_through(topic.arn());
         places.insert(topic.place());
         let now = self.clock.now();
         let hint = |place| Hint {
@@ -452,14 +420,6 @@ impl Intake {
             "unsubscribed: this topic sends no more events; subscribe again if nobody meant it"
         );
         Ok(Accepted::StreamStopped)
-    }
-}
-
-fn warning_word(warning: Warning) -> &'static str {
-    match warning {
-        Warning::DailyRecording => "daily",
-        Warning::NotRecorded => "not-recorded",
-        Warning::DeliveryFailed => "delivery-failed",
     }
 }
 
