@@ -13,10 +13,14 @@ pub(crate) fn across(draft: &Draft) -> Vec<CatalogError> {
 }
 
 fn defined(draft: &Draft, target: Target) -> BTreeSet<String> {
+    let files = |folder: &str| {
+        let stems = draft.keys.iter().filter_map(|key| key.strip_prefix(folder)?.strip_prefix('/'));
+        stems.map(str::to_owned).collect()
+    };
     match target {
-        Target::Kind => draft.kinds.iter().map(|kind| kind.id.to_string()).collect(),
-        Target::Agent => draft.agents.iter().map(|agent| agent.id.to_string()).collect(),
-        Target::Service => draft.services.iter().map(|service| service.name.to_string()).collect(),
+        Target::Kind => files("kinds"),
+        Target::Agent => files("agents"),
+        Target::Service => files("services"),
         Target::Bucket => draft.services.iter().flat_map(|s| &s.buckets).map(|bucket| bucket.id.to_string()).collect(),
         Target::Api => {
             let apis = draft.services.iter().flat_map(|s| s.apis.iter().map(move |api| (&s.name, &api.name)));

@@ -36,6 +36,7 @@ mod error;
 mod filter;
 mod index;
 mod kind;
+mod markdown;
 mod path;
 mod read;
 mod roster;
@@ -52,6 +53,7 @@ pub use kind::{
     AgeClass, AnyCallRule, CallRule, ChangeBy, ChangeRule, Condition, ConfigRule, Coverage, Effect, EventRule, Kind,
     NotificationRule, OnDemand, Page, Reach, Read, Rule,
 };
+pub use markdown::kinds_markdown;
 pub use path::{NAMES_LIMIT, NameRule, Path};
 pub use roster::Roster;
 pub use service::{Api, Bucket, Service, ThrottleEvent};

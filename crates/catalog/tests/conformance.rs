@@ -5,6 +5,8 @@
 //! - `expected.json`: for each of them `names` (a list, or `any`) and `change`; `also` lists every other kind that the message concerns; `access` is the role whose
 //!   rights change, or `*` for any role.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers as well")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

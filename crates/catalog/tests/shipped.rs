@@ -1,5 +1,7 @@
 //! The shipped files are right, and the catalogue that they give answers as other crates expect.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers as well")]
+
 use aws_event_cache_catalog::Catalog;
 
 /// The shipped folder, read as files rather than out of the binary, so that mistakes are shown with every error.
@@ -12,4 +14,12 @@ fn the_shipped_files_are_valid_and_all_are_embedded() {
     assert_eq!(ids(&from_disk), ids(&embedded));
     assert_eq!(from_disk.agents().count(), embedded.agents().count());
     assert_eq!(from_disk.services().count(), embedded.services().count());
+}
+
+#[test]
+fn the_document_of_kinds_is_fresh() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/kinds.md");
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let fresh = written == aws_event_cache_catalog::kinds_markdown(&Catalog::shipped());
+    assert!(fresh, "docs/kinds.md is out of date: cargo run -p aws-event-cache-catalog --example kinds_md");
 }

@@ -13,8 +13,12 @@ pub(super) const PROVIDERS: [(&str, Provider); 2] = [("aws", Provider::Aws), ("e
 
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<AgentSpec> {
     let mut fields = Fields::open(reader, Spot { node, field: "" });
-    let name = fields.need("name").and_then(|spot| reader.spoken(spot, Template::parse));
     let provider = fields.need("provider").and_then(|spot| reader.word(spot, &PROVIDERS));
+    let name = fields.need("name").and_then(|spot| {
+        // Accounts of two providers never share a name, so their agents may share a pattern.
+        reader.claim(format!("the agent name {} of {provider:?}", reader.text(spot)?), spot);
+        reader.spoken(spot, Template::parse)
+    });
     let per_words = [("account-region", Per::AccountRegion), ("account", Per::Account), ("region", Per::Region)];
     let per = fields.need("per").and_then(|spot| reader.word(spot, &per_words));
     let interval = fields.get("interval").and_then(|spot| reader.duration(spot));

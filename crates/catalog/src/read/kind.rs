@@ -294,7 +294,10 @@ fn call(cx: &Context<'_>, spot: Spot<'_>) -> Option<CallRule> {
     let reader = cx.reader;
     let mut fields = Fields::open(reader, spot);
     let (service, api) = service_and_api(cx, &mut fields);
-    let owner = service.as_ref().map(|s| format!("{s} {} in {}", api.as_deref().unwrap_or_default(), cx.kind));
+    let owner = service.as_ref().map(|service| match &api {
+        Some(api) => format!("{service} ({api}) in {}", cx.kind),
+        None => format!("{service} in {}", cx.kind),
+    });
     let events = reader.list(fields.need("events"), |spot| {
         let text = reader.parsed(spot, "an event name, or the start of one and *", |text| {
             let name = text.strip_suffix('*').unwrap_or(text);

@@ -52,6 +52,8 @@ pub(crate) struct Draft {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) agents: Vec<AgentSpec>,
     pub(crate) services: Vec<Service>,
+    /// Every file's place, also of broken files: what they define is not missing, only wrong.
+    pub(crate) keys: Vec<String>,
     pub(crate) references: Vec<Reference>,
     pub(crate) claims: Vec<Claim>,
     pub(crate) errors: Vec<CatalogError>,
@@ -77,6 +79,7 @@ impl Source {
 pub(crate) fn all(sources: &[Source]) -> Draft {
     let mut draft = Draft::default();
     for source in sources {
+        draft.keys.push(source.key.clone());
         one(source, &mut draft);
     }
     draft
