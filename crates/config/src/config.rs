@@ -100,9 +100,16 @@ impl Config {
             warnings: RefCell::default(),
             given: RefCell::default(),
         };
-        // Without a tree every missing key would be reported besides, and say nothing.
-        let unreadable = root.is_none() && !reading.mistakes.borrow().is_empty();
-        let config = if unreadable { None } else { read(&reading, root.as_ref()) };
+        // Of a text that is no section at all every missing key would be reported besides, and say nothing.
+        let config = match root.as_ref().map(|node| &node.value) {
+            Some(Value::Map(_) | Value::Null) => read(&reading, root.as_ref()),
+            None if reading.mistakes.borrow().is_empty() => read(&reading, None),
+            None => None,
+            Some(_) => {
+                root.iter().for_each(|node| walk(&reading, node, "", ""));
+                None
+            }
+        };
         let mistakes = in_order(reading.mistakes.into_inner());
         match config {
             Some(config) if mistakes.is_empty() => {
@@ -118,6 +125,11 @@ impl Config {
         let listed = self.accounts.list.iter().find(|a| a.name == name).map(|a| &a.environment);
         let by_rule = || self.accounts.rules.iter().find(|rule| rule.fits(name, account)).map(|rule| &rule.environment);
         listed.or_else(by_rule).unwrap_or(&self.fallback)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn given_patterns(&self) -> impl Iterator<Item = String> + '_ {
+        self.given.values().map(|given| given.pattern.to_owned())
     }
 
     /// What differs between two configurations, and whether it takes effect at once.

@@ -79,7 +79,7 @@ pub struct EffectiveKind {
     /// Longest time between two polls while the stream is healthy.
     #[serde(serialize_with = "as_text")]
     pub ceiling: Duration,
-    /// The same while the scope is hot.
+    /// The same while the scope is hot; no shorter for kinds whose every change is announced.
     #[serde(serialize_with = "as_text")]
     pub hot_ceiling: Duration,
     /// What set the ceiling.
@@ -132,20 +132,21 @@ fn effective_place(config: &Config, kinds: &KnownKinds, accounts: &Accounts, pla
     }
 }
 
+/// The same as the engine's cadence without throttling and overrides.
 fn effective_kind(profile: &Profile, kind: &KnownKind) -> EffectiveKind {
-    let (ceiling, ceiling_from) = match profile.kind_ceilings.get(&kind.id) {
+    let (of_kind, from) = match profile.kind_ceilings.get(&kind.id) {
         Some(ceiling) => (*ceiling, CeilingFrom::ProfileOfKind),
-        None if kind.ceiling < profile.ceiling => (kind.ceiling, CeilingFrom::Catalogue),
-        None => (profile.ceiling, CeilingFrom::Profile),
+        None => (kind.ceiling, CeilingFrom::Catalogue),
     };
+    let (ceiling, ceiling_from) =
+        if of_kind < profile.ceiling { (of_kind, from) } else { (profile.ceiling, CeilingFrom::Profile) };
     let floor = profile.floor.max(kind.floor);
-    let ceiling = ceiling.max(floor);
     EffectiveKind {
         kind: kind.id.clone(),
         watched: !profile.unwatched.contains(&kind.id),
         floor,
         ceiling,
-        hot_ceiling: profile.hot_ceiling.clamp(floor, ceiling),
+        hot_ceiling: if kind.fully_covered { ceiling } else { profile.hot_ceiling.max(floor).min(ceiling) },
         ceiling_from,
     }
 }

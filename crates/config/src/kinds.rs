@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_event_cache_catalog::Catalog;
+use aws_event_cache_catalog::{Catalog, Coverage, Kind};
 use aws_event_cache_model::KindId;
 
 use crate::mistake::nearest;
@@ -14,6 +14,8 @@ pub struct KnownKind {
     pub id: KindId,
     /// Other words for it.
     pub aliases: Vec<String>,
+    /// Whether AWS announces every change of it.
+    pub fully_covered: bool,
     /// Shortest time between two polls by cadence that the kind's file allows.
     pub floor: Duration,
     /// Longest time between two polls that the kind's file allows, however calm everything is.
@@ -27,9 +29,10 @@ pub struct KnownKinds(pub Vec<KnownKind>);
 impl KnownKinds {
     /// The kinds of a catalogue.
     pub fn of(catalog: &Catalog) -> Self {
-        let known = |kind: &aws_event_cache_catalog::Kind| KnownKind {
+        let known = |kind: &Kind| KnownKind {
             id: kind.id.clone(),
             aliases: kind.aliases.iter().map(ToString::to_string).collect(),
+            fully_covered: kind.coverage == Coverage::Full,
             floor: kind.floor,
             ceiling: kind.ceiling,
         };

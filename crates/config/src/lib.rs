@@ -18,8 +18,12 @@ mod address;
 mod config;
 mod duration;
 mod effective;
+#[cfg(test)]
+mod example_tests;
 mod files;
 mod kinds;
+#[cfg(test)]
+mod message_tests;
 mod mistake;
 mod outside;
 mod profiles;
@@ -43,8 +47,9 @@ pub use secret::Secret;
 pub use sections::accounts::{AccountSettings, EnvironmentRule};
 pub use sections::certificates::{CertificateSettings, ChainCheck};
 pub use sections::clouddriver::{CacheStore, ClouddriverSettings, LockStoreSettings, Scheduler};
-pub use sections::intake::{IntakeSettings, RawSettings, SnsSettings, TooOld, TopicArn};
+pub use sections::intake::{IntakeSettings, RawSettings, SnsSettings, TooOld};
 pub use sections::server::{Role, ServerSettings, TlsSettings, TokenSettings};
 pub use sections::service::{LogFormat, LogSettings};
 pub use sections::sqs::QueueSettings;
+pub use sections::topic::TopicArn;
 pub use settings::Changed;

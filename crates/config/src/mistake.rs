@@ -114,12 +114,21 @@ pub(crate) fn cut(value: &str) -> String {
 pub(crate) fn nearest<'a>(given: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let given = plain(&given.chars().take(SHOWN_LIMIT).collect::<String>());
     let distance = |word: &&str| strsim::damerau_levenshtein(&given, &plain(word));
-    let best = words.into_iter().min_by_key(distance)?;
-    // A third of the letters may be wrong, and two always: then short words are still found and long ones not mixed up.
-    let limit =
-        (given.chars().count().max(best.chars().count()) / 3).max(2).min(best.chars().count().saturating_sub(1));
-    (distance(&best) <= limit).then(|| best.to_owned())
+    let words: Vec<&str> = words.into_iter().collect();
+    let best = *words.iter().min_by_key(|word| distance(word))?;
+    // A third of the letters may be wrong: short words are then found after one slip, and long ones are not mixed up.
+    let limit = given.chars().count().max(best.chars().count()).div_ceil(3).min(best.chars().count().saturating_sub(1));
+    let limit = if best.chars().count() <= SHORT { limit.min(1) } else { limit };
+    if distance(&best) <= limit {
+        return Some(best.to_owned());
+    }
+    // `dev` for development: a beginning that fits one word only.
+    let mut begun = words.into_iter().filter(|word| given.len() >= SHORT && plain(word).starts_with(&given));
+    begun.next().filter(|_| begun.next().is_none()).map(str::to_owned)
 }
+
+/// Words up to this many letters are found after one slip only: with two, `off` and `on` or `log` and `foo` would be near.
+const SHORT: usize = 3;
 
 pub(crate) fn plain(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
@@ -132,13 +141,19 @@ mod tests {
     #[test]
     fn the_nearest_word_is_found_through_other_spellings_and_slips() {
         let words = ["floor", "ceiling", "hotFor", "hotCeiling", "tableNamespace", "url"];
-        for (given, meant) in
-            [("flor", "floor"), ("hot_for", "hotFor"), ("table-namespace", "tableNamespace"), ("uri", "url")]
-        {
+        for (given, meant) in [
+            ("flor", "floor"),
+            ("hot_for", "hotFor"),
+            ("table-namespace", "tableNamespace"),
+            ("uri", "url"),
+            ("ceil", "ceiling"),
+        ] {
             assert_eq!(nearest(given, words).as_deref(), Some(meant), "{given}");
         }
         assert_eq!(nearest("certificate", words), None);
         assert_eq!(nearest("x", words), None);
+        assert_eq!(nearest("foo", ["log", "off"]), None);
+        assert_eq!(nearest("hot", words), None, "it begins two words");
     }
 
     #[test]

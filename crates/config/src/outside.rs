@@ -8,10 +8,13 @@ use std::path::Path;
 /// Longest secret, certificate or key file read, in bytes: a chain of ten certificates is a quarter of it, and a device file given by mistake ends here.
 const FILE_LIMIT: u64 = 256 * 1024;
 
+type Variable<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+type Content<'a> = Box<dyn Fn(&Path) -> Result<String, String> + 'a>;
+
 /// Environment variables and files. Given as values, so that a check never depends on the machine it runs on unless it should.
 pub struct Outside<'a> {
-    variable: Box<dyn Fn(&str) -> Option<String> + 'a>,
-    file: Box<dyn Fn(&Path) -> Result<String, String> + 'a>,
+    variable: Variable<'a>,
+    file: Content<'a>,
 }
 
 impl<'a> Outside<'a> {

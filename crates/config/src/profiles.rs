@@ -12,7 +12,7 @@ use crate::scalar::read_words;
 pub(crate) enum Shipped {
     /// Fresh within seconds; a lost event shows after ten minutes at most; half of AWS's limits are left to others.
     Production,
-    /// Fresh within seconds too, but a lost event may stay unseen for twenty minutes: a third of production's calls.
+    /// Fresh within seconds too, but a lost event may stay unseen for twenty minutes: half of production's polls.
     Staging,
     /// Fresh within some seconds while events come, and otherwise nearly free: hourly polls, a fifth of AWS's limits.
     Development,

@@ -1,7 +1,5 @@
 //! The reference page of all keys, as Markdown: `docs/configuration.md` is exactly this.
 
-use std::fmt::Write as _;
-
 use aws_event_cache_model::Profile;
 
 use crate::duration::show;
@@ -19,6 +17,7 @@ from it for each account, region and kind. All mistakes are reported at once, ea
 - **Times** carry their unit: `250ms`, `30s`, `5m`, `2h`, `1h30m`.
 - **Secrets** are `{file: PATH}` (a trailing line break is cut) or `{env: NAME}`. A secret written into the file itself works, and gives a warning. Secrets are never logged.
 - **Account ids** stand in quotes. Without them a leading zero gets lost in many tools.
+- *When* says when one would change the key. *Reload* and *restart* say when a change takes effect.
 - A key with nothing after it, or `null`, is the same as no key. Anchors, aliases and `<<` work.
 - **SIGHUP** reads the file again. If it has mistakes nothing changes. Of what differs, the keys marked *reload* take effect at once; the others are named in the log and wait for
   the next start.
@@ -27,7 +26,7 @@ from it for each account, region and kind. All mistakes are reported at once, ea
 
 ## Shipped profiles
 
-`production` is for accounts whose state people and pipelines wait for. `staging` costs about a third of its calls and shows a lost event after twenty minutes instead of ten.
+`production` is for accounts whose state people and pipelines wait for. `staging` polls about half as often and shows a lost event after twenty minutes instead of ten.
 `development` is as quick while events come and nearly free otherwise: hourly polls, and four fifths of AWS's limits stay with the people who work there.
 
 ";
@@ -41,36 +40,30 @@ pub fn reference() -> String {
         let top = key.path.split(['.', '[']).next().unwrap_or(key.path);
         if top != section {
             section = top;
-            write!(page, "\n## {top}\n\n").expect("invariant: a String can be written");
+            page.push_str(&format!("\n## {top}\n"));
         }
-        entry(&mut page, key);
+        page.push_str(&entry(key, key.path == top));
     }
     page
 }
 
-fn entry(page: &mut String, key: &Key) {
+/// What the page says of one key.
+fn entry(key: &Key, is_top: bool) -> String {
     let path = key.path.replace(".*", ".<name>");
-    let group = matches!(key.form, Form::Section) || key.path.ends_with("[]");
-    if group {
-        if path != key.path.split('.').next().unwrap_or_default() {
-            write!(page, "\n### {path}\n\n").expect("invariant: a String can be written");
-        }
-        writeln!(page, "{} {}", key.what, absent(key.default)).expect("invariant: a String can be written");
-        return;
+    if matches!(key.form, Form::Section) {
+        let head = if is_top { String::new() } else { format!("\n### `{path}`\n") };
+        let absent = match key.default {
+            Default::None(meaning) if !meaning.is_empty() => format!(" Without it: {meaning}."),
+            _ => String::new(),
+        };
+        return format!("{head}\n{}{absent}\n", key.what);
     }
     let effect = match key.effect {
         Effect::Reload => "reload",
         Effect::Restart => "restart",
     };
-    write!(
-        page,
-        "\n**`{path}`** · {form} · {default} · {effect}\n\n{what}{when}\n",
-        form = key.form.describe(),
-        default = default(key.default),
-        what = key.what,
-        when = if key.when.is_empty() { String::new() } else { format!(" *Change it when:* {}", lower(key.when)) },
-    )
-    .expect("invariant: a String can be written");
+    let (form, default) = (key.form.describe(), default(key.default));
+    format!("\n**`{path}`** · {form} · {default} · {effect}\n\n{} *When:* {}\n", key.what, key.when)
 }
 
 fn default(default: Default) -> String {
@@ -79,24 +72,6 @@ fn default(default: Default) -> String {
         Default::Required => "required".to_owned(),
         Default::None(meaning) => format!("without it: {meaning}"),
         Default::OfProfile => "default by profile".to_owned(),
-    }
-}
-
-fn absent(default: Default) -> String {
-    match default {
-        Default::None(meaning) if !meaning.is_empty() => format!("Without it: {meaning}."),
-        _ => String::new(),
-    }
-}
-
-fn lower(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        // A word that is all capitals (SNS, TLS) stays as it is.
-        Some(first) if letters.clone().next().is_some_and(|second| !second.is_uppercase()) => {
-            first.to_lowercase().chain(letters).collect()
-        }
-        _ => text.to_owned(),
     }
 }
 
@@ -124,11 +99,11 @@ fn profile_table(page: &mut String) {
         .filter_map(|s| shipped.iter().find(|(n, _)| n.as_str() == s.name()))
         .map(|(_, p)| p)
         .collect();
-    writeln!(page, "| key | {} |", profiles::SHIPPED_NAMES.join(" | ")).expect("invariant: a String can be written");
-    writeln!(page, "|---|{}", "---|".repeat(columns.len())).expect("invariant: a String can be written");
+    page.push_str(&format!("| key | {} |\n", profiles::SHIPPED_NAMES.join(" | ")));
+    page.push_str(&format!("|---|{}\n", "---|".repeat(columns.len())));
     for (key, value) in ROWS {
         let cells: Vec<String> = columns.iter().map(|profile| value(profile)).collect();
-        writeln!(page, "| `{key}` | {} |", cells.join(" | ")).expect("invariant: a String can be written");
+        page.push_str(&format!("| `{key}` | {} |\n", cells.join(" | ")));
     }
     page.push_str("| `unwatched`, `kinds` | none | none | none |\n");
 }

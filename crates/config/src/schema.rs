@@ -90,7 +90,7 @@ impl Form {
             Self::Flag => "true or false".to_owned(),
             Self::Words(words) => format!("one of {}", words.join(", ")),
             Self::Text(what) => (*what).to_owned(),
-            Self::Secret(what) => format!("{what}, given as {{file: PATH}} or {{env: NAME}}"),
+            Self::Secret(what) => format!("{what}, as {{file: PATH}} or {{env: NAME}}"),
             Self::Section => "a section of keys".to_owned(),
             Self::Values(of) | Self::List(of) => format!("a list of {of}"),
             Self::Named(of) => format!("a section with one entry for each {of}"),

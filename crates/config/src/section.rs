@@ -29,7 +29,7 @@ impl Reading<'_> {
 
     fn note(&self, path: &str, key: &'static Key, value: Secret) {
         let secret = matches!(key.form, Form::Secret(_));
-        self.given.borrow_mut().insert(path.to_owned(), Given { value, secret, effect: key.effect });
+        self.given.borrow_mut().insert(path.to_owned(), Given { value, secret, effect: key.effect, pattern: key.path });
     }
 }
 

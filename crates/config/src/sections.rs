@@ -8,6 +8,7 @@ pub(crate) mod intake;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod sqs;
+pub(crate) mod topic;
 
 use crate::schema::Key;
 

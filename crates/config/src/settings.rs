@@ -11,6 +11,9 @@ pub(crate) struct Given {
     pub(crate) value: Secret,
     pub(crate) secret: bool,
     pub(crate) effect: Effect,
+    /// The key's path in the schema.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests see by it that every key is read"))]
+    pub(crate) pattern: &'static str,
 }
 
 /// A key whose value differs between two configurations.

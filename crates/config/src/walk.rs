@@ -1,6 +1,6 @@
 //! The walk over the tree: every key must be known and every value of the right shape (single value, list, section).
 
-use crate::mistake::{Mistake, cut, nearest, plain};
+use crate::mistake::{Mistake, nearest, plain};
 use crate::schema::{self, Form};
 use crate::section::{Reading, join};
 use crate::tree::{Key, Node, Value};
@@ -107,7 +107,7 @@ fn entry(reading: &Reading<'_>, key: &Key, node: &Node, path: &str, pattern: &st
     let mut found = Vec::new();
     elsewhere(&path, key, node, &mut found, 0);
     if found.is_empty() {
-        reading.mistake(unknown(reading, key, &path, pattern, &names));
+        reading.mistake(unknown(reading, key, &path, &names));
     }
     for (place, path, name) in found {
         reading.mistake(Mistake::new(reading.file, Some(place), &path, format!("is called `{name}` here")));
@@ -140,22 +140,20 @@ fn elsewhere(
     }
 }
 
-fn unknown(reading: &Reading<'_>, key: &Key, path: &str, pattern: &str, names: &[&str]) -> Mistake {
+fn unknown(reading: &Reading<'_>, key: &Key, path: &str, names: &[&str]) -> Mistake {
     let mistake = Mistake::new(reading.file, Some(key.place), path, "is not a known key");
-    if schema::find(path).is_some() && key.text.contains('.') {
-        return mistake.help(format!(
-            "keys are nested here: write `{}:` and the rest indented below it",
-            key.text.replace('.', ": ")
-        ));
+    if schema::find(path).is_some()
+        && let Some((section, rest)) = key.text.split_once('.')
+    {
+        return mistake.help(format!("keys are nested here: `{section}: {{{}: …}}`", rest.replace('.', ": {")));
     }
     if let Some(word) = nearest(&key.text, names.iter().copied()) {
         return mistake.nearest(Some(word));
     }
     let at_home: Vec<&str> =
         schema::keys().map(|k| k.path).filter(|p| p.rsplit('.').next() == Some(&key.text)).collect();
-    let section = if pattern.is_empty() { "the top".to_owned() } else { pattern.to_owned() };
     match at_home.as_slice() {
         [only] => mistake.help(format!("it belongs elsewhere: `{only}`")),
-        _ => mistake.help(format!("{} is none of {}, which {section} has", cut(&key.text), names.join(", "))),
+        _ => mistake.help(format!("known here are {}", names.join(", "))),
     }
 }

@@ -181,7 +181,7 @@ pub(crate) const KEYS: &[Key] = &[
         form: Form::Named("kind"),
         default: Default::OfProfile,
         what: "Numbers of single kinds.",
-        when: "",
+        when: "A kind must be fresher than the rest, or may be older.",
         effect: Reload,
     },
     Key {
@@ -195,8 +195,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         path: "environments.*.kinds.*.ceiling",
         form: Form::Duration { least: 10.0, most: DAY },
-        default: Default::None("the smaller of the profile's ceiling and the kind's own in the catalogue"),
-        what: "Longest time between two polls of this kind, whatever profile and catalogue say.",
+        default: Default::None("the kind's own in the catalogue"),
+        what: "Longest time between two polls of this kind, in place of the one in the catalogue. `cadence.ceiling` still holds.",
         when: "A kind must be fresher than the rest, or may be older.",
         effect: Reload,
     },
@@ -308,6 +308,10 @@ fn kind_ceilings(section: &Section<'_>, profile: &mut Profile) {
         let Some(ceiling) = numbers.given::<Duration>("ceiling") else { continue };
         if ceiling < profile.floor {
             numbers.wrong("ceiling", format!("{} is less than cadence.floor, {}", show(ceiling), show(profile.floor)));
+        }
+        if ceiling > profile.ceiling {
+            let problem = format!("{} has no effect: cadence.ceiling is {}", show(ceiling), show(profile.ceiling));
+            numbers.doubtful("ceiling", problem);
         }
         profile.kind_ceilings.insert(id, ceiling);
     }
