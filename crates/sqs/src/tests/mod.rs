@@ -1,0 +1,3 @@
+mod fake;
+mod lane;
+mod mock_aws;
