@@ -1,9 +1,9 @@
 //! The catalogue: read once, then only looked up.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use aws_event_cache_model::{BucketId, KindId, ServiceName};
 
@@ -164,21 +164,21 @@ fn read_folder(root: &Path) -> (Vec<Source>, Vec<CatalogError>) {
         errors.push(unreadable(root, "is not a folder that can be read"));
     }
     for folder in FOLDERS.map(|name| root.join(name)).iter().filter(|folder| folder.exists()) {
-        match fs::read_dir(folder) {
-            Ok(entries) => {
-                let mut paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-                paths.sort();
-                for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml")) {
-                    match read_file(root, path) {
-                        Ok(source) => sources.push(source),
-                        Err(problem) => errors.push(unreadable(path, &problem)),
-                    }
-                }
-            }
+        match yaml_files(folder) {
+            Ok(paths) => paths.iter().for_each(|path| match read_file(root, path) {
+                Ok(source) => sources.push(source),
+                Err(problem) => errors.push(unreadable(path, &problem)),
+            }),
             Err(error) => errors.push(unreadable(folder, &error.to_string())),
         }
     }
     (sources, errors)
+}
+
+fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    Ok(paths.into_iter().filter(is_yaml).collect())
 }
 
 /// Reads one file, at most a little more than may be in it, so that a mistaken path to something huge does no harm.

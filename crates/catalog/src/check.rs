@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{CatalogError, nearest, shown};
-use crate::read::{Draft, Target};
+use crate::read::{Draft, Pattern, Target};
 
 /// Everything that the files say wrongly of one another.
 pub(crate) fn across(draft: &Draft) -> Vec<CatalogError> {
     let mut errors = references(draft);
     errors.extend(claims(draft));
+    errors.extend(patterns(draft));
     errors
 }
 
@@ -75,4 +76,33 @@ fn claims(draft: &Draft) -> Vec<CatalogError> {
         }
     }
     errors
+}
+
+/// Within a kind, a call leads to one rule: which of two would say how it changed?
+fn patterns(draft: &Draft) -> Vec<CatalogError> {
+    let mut errors = Vec::new();
+    for (n, pattern) in draft.patterns.iter().enumerate() {
+        let earlier = draft.patterns[..n].iter().find(|other| other.owner == pattern.owner && overlap(other, pattern));
+        errors.extend(earlier.map(|other| CatalogError {
+            file: pattern.file.clone(),
+            line: Some(pattern.line),
+            field: pattern.field.clone(),
+            problem: format!(
+                "the call {} of {} is taken by {} in line {}",
+                pattern.event, pattern.owner, other.event, other.line
+            ),
+            nearest: None,
+        }));
+    }
+    errors
+}
+
+/// Whether some name fits both.
+fn overlap(one: &Pattern, other: &Pattern) -> bool {
+    match (one.event.strip_suffix('*'), other.event.strip_suffix('*')) {
+        (None, None) => one.event == other.event,
+        (Some(start), None) => other.event.starts_with(start),
+        (None, Some(start)) => one.event.starts_with(start),
+        (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use crate::path::{NameRule, Path};
-use crate::template::{BodyValue, Filling};
+use crate::template::{BodyValue, Filling, Slot};
 
 /// How much of what happens to a kind AWS announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,6 +262,11 @@ pub enum Effect {
 }
 
 impl OnDemand {
+    /// Whether the call is about one resource, so that it cannot be made without a name.
+    pub fn needs_name(&self) -> bool {
+        self.fields.iter().any(|(_, value)| value.has(Slot::Name))
+    }
+
     /// The body to send, for Spinnaker's name of the account. `None` when the call needs a resource's name and there is none, or the resource is of a sort that
     /// the call does not serve.
     pub fn body(&self, account: &str, region: &Region, name: Option<&ResourceName>) -> Option<Value> {

@@ -5,8 +5,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::catalog::Catalog;
-use crate::kind::{Coverage, Effect, Kind, OnDemand, Reach};
-use crate::path::NameRule;
+use crate::kind::{Coverage, Effect, Kind, OnDemand, Reach, Rule};
 use crate::service::Service;
 
 const HEAD: &str = "\
@@ -23,9 +22,27 @@ writes it anew, and a test fails when it is out of date.
 - A write that no line lists still counts for a kind if it carries the parameter listed under *any other call*; a write that carries none is of no interest, since
   most writes of a service concern things that Clouddriver does not read.
 
-Add a kind, or change one, by a file in the catalogue folder of the configuration; [kinds](#kinds), agents and services have one file each, and a file of the
-same name replaces the shipped one.
+- **Also stale** are kinds that one message touches beside its own.
 
+";
+
+/// Files as an operator would write them, which a test reads.
+const EXAMPLE: [(&str, &str); 3] = [
+    ("services/test.yaml", include_str!("../examples/catalogue/services/test.yaml")),
+    ("agents/widgets.yaml", include_str!("../examples/catalogue/agents/widgets.yaml")),
+    ("kinds/widget.yaml", include_str!("../examples/catalogue/kinds/widget.yaml")),
+];
+
+/// How to add to the catalogue.
+const ADDING: &str = "
+## Adding a kind
+
+A Clouddriver plugin may bring agents of its own. Put their kinds, agents and services into the catalogue folder of the configuration, one file each; a file of the
+same name replaces the shipped one. All mistakes are reported at once, and nothing is taken over in part.
+
+A name is found by a path and filters: `req.items[].id | after(widget/)`. `req` and `resp` are CloudTrail's `requestParameters` and `responseElements`; `[]` is every
+item of a list. Of several paths the first that finds a text wins. Filters: `starts(text)`, `has(text)` and `lacks(text)` keep or drop a text; `after(text)` and
+`before(text)` cut it; `last-segment` is what follows the last `/`; `load-balancer-arn`, `listener-arn` and `function-name` know the forms of those names.
 ";
 
 /// The document.
@@ -34,6 +51,10 @@ pub fn kinds_markdown(catalog: &Catalog) -> String {
     text.push_str("## Overview\n\n| kind | title | coverage | ceiling | settle | AWS Config | agents |\n|---|---|---|---|---|---|---|\n");
     catalog.kinds().for_each(|kind| text.push_str(&overview(kind)));
     catalog.kinds().for_each(|kind| text.push_str(&section(catalog, kind)));
+    text.push_str(ADDING);
+    for (path, file) in EXAMPLE {
+        text.push_str(&format!("\n`{path}`:\n\n```yaml\n{file}```\n"));
+    }
     text.push_str("\n## Throttle buckets\n\nPer account and region. *Assumed* where AWS does not publish the numbers.\n\n| bucket | capacity | refill per second | |\n|---|---|---|---|\n");
     catalog.services().for_each(|service| text.push_str(&buckets(service)));
     text
@@ -102,35 +123,37 @@ fn on_demand(call: &OnDemand) -> String {
 fn sources(kind: &Kind) -> String {
     let mut rows = Vec::new();
     for config in &kind.config {
-        rows.push(row("AWS Config", config.resource_type.as_str(), &config.rule.names));
+        rows.push(row("AWS Config", &config.resource_type, &config.rule));
     }
     for event in &kind.events {
-        rows.push(row(
-            &format!("EventBridge `{}`", event.source),
-            &join(&event.detail_types, "<br>"),
-            &event.rule.names,
-        ));
+        rows.push(row(&format!("EventBridge `{}`", event.source), &join(&event.detail_types, BREAK), &event.rule));
     }
     for call in &kind.calls {
         let api = call.api.as_ref().map(|api| format!(" {api}")).unwrap_or_default();
-        rows.push(row(&format!("CloudTrail `{}`{api}", call.service), &join(&call.events, "<br>"), &call.rule.names));
+        rows.push(row(&format!("CloudTrail `{}`{api}", call.service), &join(&call.events, BREAK), &call.rule));
     }
     for any in &kind.any_calls {
-        rows.push(row(&format!("CloudTrail `{}`", any.service), "*any other call*", &any.rule.names));
+        rows.push(row(&format!("CloudTrail `{}`", any.service), "*any other call*", &any.rule));
     }
     for notification in &kind.notifications {
-        rows.push(row("Auto Scaling", &join(&notification.events, "<br>"), &notification.rule.names));
+        rows.push(row("Auto Scaling", &join(&notification.events, BREAK), &notification.rule));
     }
     if rows.is_empty() {
         return "\nNo message of AWS speaks of it.\n".to_owned();
     }
-    format!("\n| source | what | name |\n|---|---|---|\n{}", rows.concat())
+    format!("\n| source | what | name | also stale |\n|---|---|---|---|\n{}", rows.concat())
 }
 
-fn row(source: &str, what: &str, names: &[NameRule]) -> String {
-    let names = join(names.iter().map(|rule| format!("`{}`", rule.to_string().replace('|', "\\|"))), "<br>");
-    let what = what.replace("<br>", " <br>");
-    format!("| {source} | {what} | {} |\n", if names.is_empty() { "any of the kind".to_owned() } else { names })
+/// Between the words of one cell.
+const BREAK: &str = " <br>";
+
+fn row(source: &str, what: &str, rule: &Rule) -> String {
+    let names = join(rule.names.iter().map(|rule| format!("`{}`", rule.to_string().replace('|', "\\|"))), BREAK);
+    let names = if names.is_empty() { "any of the kind".to_owned() } else { names };
+    let when = rule.when.iter().map(|when| format!(" where `{}` is {}", when.path, join(&when.values, ", ")));
+    let touched = join(rule.touches.iter().map(|kind| kind.as_str()), ", ");
+    let access = if rule.access { " (may change what a role may do)" } else { "" };
+    format!("| {source} | {what}{}{access} | {names} | {touched} |\n", when.collect::<String>())
 }
 
 fn buckets(service: &Service) -> String {

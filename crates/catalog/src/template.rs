@@ -11,13 +11,17 @@ use crate::filter::Filter;
 
 /// What may stand in braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+pub(crate) enum Slot {
+    /// Spinnaker's name of the account.
     Account,
+    /// The region.
     Region,
+    /// The resource's name.
     Name,
 }
 
-const SLOTS: [(&str, Slot); 3] = [("account", Slot::Account), ("region", Slot::Region), ("name", Slot::Name)];
+pub(crate) const SLOTS: [(&str, Slot); 3] =
+    [("account", Slot::Account), ("region", Slot::Region), ("name", Slot::Name)];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -83,6 +87,11 @@ impl Template {
         Some(text)
     }
 
+    /// Whether it has such a slot.
+    pub(crate) fn has(&self, wanted: Slot) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot, _) if *slot == wanted))
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.source
@@ -108,6 +117,14 @@ pub enum BodyValue {
 }
 
 impl BodyValue {
+    /// Whether it has such a slot.
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        match self {
+            Self::One(template) => template.has(slot),
+            Self::Many(list) => list.iter().any(|template| template.has(slot)),
+        }
+    }
+
     pub(crate) fn fill(&self, filling: Filling<'_>) -> Option<Value> {
         match self {
             Self::One(template) => template.fill(filling).map(Value::from),

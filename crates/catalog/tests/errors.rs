@@ -91,7 +91,7 @@ fn each_mistake_names_file_line_field_value_and_the_nearest_word() {
         (
             "[MakeWidget]",
             "[MakeWidget, MakeWidget]",
-            "kinds/widget.yaml:11: calls[0].events[1]: the call MakeWidget of test in widget is taken by kinds/widget.yaml:11",
+            "kinds/widget.yaml:11: calls[0].events[1]: the call MakeWidget of test in widget is taken by MakeWidget in line 11",
         ),
         (
             "AWS::Test::Widget",
@@ -112,6 +112,29 @@ fn each_mistake_names_file_line_field_value_and_the_nearest_word() {
         let found = errors.lines().any(|line| line == expected);
         assert!(found, "wanted  {expected}\namong\n{errors}");
     }
+}
+
+#[test]
+fn patterns_of_one_kind_that_some_name_fits_both_are_a_conflict() {
+    for (first, second) in [("MakeWidget", "Make*"), ("Make*", "MakeWidget"), ("MakeW*", "Make*")] {
+        let errors = errors_after("[MakeWidget]", &format!("['{first}', '{second}']"));
+        let wanted = format!("the call {second} of test in widget is taken by {first} in line 11");
+        assert!(errors.contains(&wanted), "{errors}");
+    }
+    assert_eq!(errors_after("[MakeWidget]", "['Make*', 'Break*', Polish]"), "");
+}
+
+#[test]
+fn an_agents_name_must_tell_its_agents_apart() {
+    let errors = |from: &str, to: &str| {
+        let agent = AGENT.replace(from, to);
+        let files =
+            [("services/test.yaml", SERVICE), ("agents/widgets.yaml", agent.as_str()), ("kinds/widget.yaml", KIND)];
+        Catalog::parse(files).err().map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    assert!(errors("{account}/", "").contains("name: lacks {account}, which tells its agents apart"));
+    assert!(errors("Widget", "{name}").contains("name: {name} stands for nothing in an agent's name of this sort"));
+    assert!(errors("per: account-region", "per: account").contains("name: {region} stands for nothing"));
 }
 
 #[test]

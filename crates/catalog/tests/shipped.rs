@@ -23,3 +23,11 @@ fn the_document_of_kinds_is_fresh() {
     let fresh = written == aws_event_cache_catalog::kinds_markdown(&Catalog::shipped());
     assert!(fresh, "docs/kinds.md is out of date: cargo run -p aws-event-cache-catalog --example kinds_md");
 }
+
+#[test]
+fn the_example_of_the_document_is_a_valid_folder() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/catalogue");
+    let catalog = Catalog::with_folder(&folder).unwrap_or_else(|errors| panic!("{errors}"));
+    let widget = catalog.find_kind("widget").unwrap();
+    assert!(widget.on_demand.as_ref().is_some_and(|call| call.needs_name()));
+}

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 
 use super::fields::{Fields, Reader, Spot};
 use crate::agent_spec::{AgentSpec, Per};
-use crate::template::Template;
+use crate::template::{SLOTS, Slot, Template};
 use crate::tree::Node;
 
 /// Clouddriver's providers by name.
@@ -14,13 +14,15 @@ pub(super) const PROVIDERS: [(&str, Provider); 2] = [("aws", Provider::Aws), ("e
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<AgentSpec> {
     let mut fields = Fields::open(reader, Spot { node, field: "" });
     let provider = fields.need("provider").and_then(|spot| reader.word(spot, &PROVIDERS));
+    let per_words = [("account-region", Per::AccountRegion), ("account", Per::Account), ("region", Per::Region)];
+    let per = fields.need("per").and_then(|spot| reader.word(spot, &per_words));
     let name = fields.need("name").and_then(|spot| {
         // Accounts of two providers never share a name, so their agents may share a pattern.
         reader.claim(format!("the agent name {} of {provider:?}", reader.text(spot)?), spot);
-        reader.spoken(spot, Template::parse)
+        let name = reader.spoken(spot, Template::parse)?;
+        check_slots(reader, spot, &name, per?);
+        Some(name)
     });
-    let per_words = [("account-region", Per::AccountRegion), ("account", Per::Account), ("region", Per::Region)];
-    let per = fields.need("per").and_then(|spot| reader.word(spot, &per_words));
     let interval = fields.get("interval").and_then(|spot| reader.duration(spot));
     let timeout = fields.get("timeout").and_then(|spot| reader.duration(spot));
     let lambda_only = fields.get("when").is_some_and(|spot| reader.word(spot, &[("lambda", true)]).unwrap_or(false));
@@ -49,4 +51,21 @@ fn calls(reader: &Reader<'_>, spot: Spot<'_>) -> Option<(aws_event_cache_model::
     let count = fields.need("count").and_then(|spot| reader.parsed(spot, "a whole number", |t| t.parse().ok()));
     fields.end();
     Some((bucket?, count?))
+}
+
+/// A name has the slots that tell its agents apart, and no others, which nothing could fill.
+fn check_slots(reader: &Reader<'_>, spot: Spot<'_>, name: &Template, per: Per) {
+    let wanted: &[Slot] = match per {
+        Per::AccountRegion => &[Slot::Account, Slot::Region],
+        Per::Account => &[Slot::Account],
+        Per::Region => &[Slot::Region],
+    };
+    for (word, slot) in SLOTS {
+        let problem = match (wanted.contains(&slot), name.has(slot)) {
+            (true, false) => format!("lacks {{{word}}}, which tells its agents apart"),
+            (false, true) => format!("{{{word}}} stands for nothing in an agent's name of this sort"),
+            _ => continue,
+        };
+        reader.wrong(spot.node.line, spot.field, problem, None);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_event_cache_model::{BucketId, ServiceName};
 use smol_str::SmolStr;
 
-use super::{Claim, Draft, Reference, Target};
+use super::{Claim, Draft, Pattern, Reference, Target};
 use crate::error::{CatalogError, nearest, shown};
 use crate::tree::{Key, Node, Tree};
 
@@ -16,6 +16,7 @@ pub(crate) struct Reader<'f> {
     errors: RefCell<Vec<CatalogError>>,
     references: RefCell<Vec<Reference>>,
     claims: RefCell<Vec<Claim>>,
+    patterns: RefCell<Vec<Pattern>>,
 }
 
 /// A value and where it stands.
@@ -27,7 +28,13 @@ pub(crate) struct Spot<'a> {
 
 impl<'f> Reader<'f> {
     pub(crate) fn new(file: &'f str) -> Self {
-        Self { file, errors: RefCell::default(), references: RefCell::default(), claims: RefCell::default() }
+        Self {
+            file,
+            errors: RefCell::default(),
+            references: RefCell::default(),
+            claims: RefCell::default(),
+            patterns: RefCell::default(),
+        }
     }
 
     pub(crate) fn file(&self) -> &'f str {
@@ -39,6 +46,7 @@ impl<'f> Reader<'f> {
         draft.errors.extend(self.errors.into_inner());
         draft.references.extend(self.references.into_inner());
         draft.claims.extend(self.claims.into_inner());
+        draft.patterns.extend(self.patterns.into_inner());
     }
 
     pub(crate) fn wrong(&self, line: u64, field: &str, problem: String, nearest: Option<String>) {
@@ -55,6 +63,12 @@ impl<'f> Reader<'f> {
     pub(crate) fn claim(&self, what: String, spot: Spot<'_>) {
         let (file, field) = (self.file.to_owned(), spot.field.to_owned());
         self.claims.borrow_mut().push(Claim { what, file, line: spot.node.line, field });
+    }
+
+    pub(crate) fn pattern(&self, owner: &str, event: &str, spot: Spot<'_>) {
+        let (file, field) = (self.file.to_owned(), spot.field.to_owned());
+        let (owner, event) = (owner.to_owned(), event.to_owned());
+        self.patterns.borrow_mut().push(Pattern { owner, event, file, line: spot.node.line, field });
     }
 
     fn expected(&self, spot: Spot<'_>, expected: &str) {

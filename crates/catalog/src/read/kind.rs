@@ -305,7 +305,7 @@ fn call(cx: &Context<'_>, spot: Spot<'_>) -> Option<CallRule> {
             plain.then(|| SmolStr::new(text))
         })?;
         if let Some(owner) = &owner {
-            reader.claim(format!("the call {text} of {owner}"), spot);
+            reader.pattern(owner, &text, spot);
         }
         Some(text)
     });

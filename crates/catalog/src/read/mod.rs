@@ -36,11 +36,23 @@ pub(crate) enum Target {
     Api,
 }
 
-/// A word that only one kind may have, or only one rule of a kind.
+/// A word that only one file may have.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
-    /// What is claimed: `alias instance`, `call ec2 RunInstances`, ….
+    /// What is claimed, in words that stand in the error.
     pub(crate) what: String,
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    pub(crate) field: String,
+}
+
+/// Event names that one rule of a kind takes for itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    /// Service, interface and kind: within one owner, every event must lead to one rule.
+    pub(crate) owner: String,
+    /// The name, or its start and `*`.
+    pub(crate) event: String,
     pub(crate) file: String,
     pub(crate) line: u64,
     pub(crate) field: String,
@@ -56,6 +68,7 @@ pub(crate) struct Draft {
     pub(crate) keys: Vec<String>,
     pub(crate) references: Vec<Reference>,
     pub(crate) claims: Vec<Claim>,
+    pub(crate) patterns: Vec<Pattern>,
     pub(crate) errors: Vec<CatalogError>,
 }
 
