@@ -120,11 +120,10 @@ impl Config {
         }
     }
 
-    /// The environment of an account that Clouddriver (or its file) names: as listed, by the first rule that fits, else the fallback.
+    /// The environment of an account that Clouddriver (or its file) names: by the first rule that fits, else the fallback.
     pub fn environment_of(&self, name: &str, account: &AccountId) -> &Environment {
-        let listed = self.accounts.list.iter().find(|a| a.name == name).map(|a| &a.environment);
-        let by_rule = || self.accounts.rules.iter().find(|rule| rule.fits(name, account)).map(|rule| &rule.environment);
-        listed.or_else(by_rule).unwrap_or(&self.fallback)
+        let rule = self.accounts.rules.iter().find(|rule| rule.fits(name, account));
+        rule.map_or(&self.fallback, |rule| &rule.environment)
     }
 
     #[cfg(test)]

@@ -42,6 +42,7 @@ pub use effective::{CeilingFrom, Effective, EffectiveKind, EffectivePlace, Effec
 pub use kinds::{KnownKind, KnownKinds};
 pub use mistake::{ConfigErrors, Mistake};
 pub use outside::Outside;
+pub use profiles::shipped_profiles;
 pub use reference::reference;
 pub use secret::Secret;
 pub use sections::accounts::{AccountSettings, EnvironmentRule};

@@ -301,7 +301,7 @@ fn what_is_only_doubtful_is_a_warning() {
     let said = warnings(&with("environments: {production: {kinds: {widget: {ceiling: 20m}}}}"));
     assert_eq!(
         said,
-        ["c.yaml:3:57: environments.production.kinds.widget.ceiling: 20m has no effect: cadence.ceiling is 10m"]
+        ["c.yaml:3:55: environments.production.kinds.widget.ceiling: 20m has no effect: cadence.ceiling is 10m"]
     );
     assert!(warnings("clouddriver: {url: http://cd:7002}\nintake: {sqs: {queues: [{url: 'https://sqs.us-west-2.amazonaws.com/1/q'}]}}\n")[0].contains("lockStore: is not set"));
 }

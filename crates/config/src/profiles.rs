@@ -51,6 +51,12 @@ impl Shipped {
     }
 }
 
+/// The shipped profiles and the environment of accounts for which nothing says one: what holds without a configuration.
+pub fn shipped_profiles() -> (BTreeMap<Environment, Profile>, Environment) {
+    let fallback = Environment::new(Shipped::Production.name()).expect("invariant: shipped names are valid");
+    (shipped(), fallback)
+}
+
 /// All of them, by name.
 pub(crate) fn shipped() -> BTreeMap<Environment, Profile> {
     let name = |shipped: Shipped| Environment::new(shipped.name()).expect("invariant: shipped names are valid");

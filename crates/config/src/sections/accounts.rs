@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use aws_event_cache_model::{AccountId, Environment, Profile, Provider, Region, ResourceName, SpinnakerAccount};
 
 use crate::scalar::{self, Bad, Scalar};
-use crate::schema::{Default, Effect::Reload, Effect::Restart, Form, Key};
+use crate::schema::{Default, Effect::Reload, Form, Key};
 use crate::section::Section;
 use crate::sections::environments::known;
 
@@ -19,23 +18,15 @@ pub(crate) const KEYS: &[Key] = &[
         default: Default::None("all accounts are discovered"),
         what: "Which Spinnaker accounts there are. Discovered, listed and read from Clouddriver's file may be mixed; what is listed here goes before what is in the file, and that before what is discovered.",
         when: "",
-        effect: Restart,
+        effect: Reload,
     },
     Key {
         path: "accounts.discover",
         form: Form::Flag,
         default: Default::Is("true"),
-        what: "Ask Clouddriver for its accounts (`/credentials`), again and again, so that new and removed ones are noticed.",
+        what: "Ask Clouddriver for its accounts (`/credentials`), every 30 s, so that new and removed ones are noticed within a minute.",
         when: "Clouddriver hides accounts from us, or the list is to be fixed.",
-        effect: Restart,
-    },
-    Key {
-        path: "accounts.discoverEvery",
-        form: Form::Duration { least: 5.0, most: 600.0 },
-        default: Default::Is("30s"),
-        what: "How often Clouddriver is asked.",
-        when: "New accounts are to be noticed sooner, or Clouddriver is slow.",
-        effect: Restart,
+        effect: Reload,
     },
     Key {
         path: "accounts.file",
@@ -43,7 +34,7 @@ pub(crate) const KEYS: &[Key] = &[
         default: Default::None("no file is read"),
         what: "Clouddriver's own configuration, of which `aws.accounts`, `ecs.accounts` and the defaults beside them are read.",
         when: "Accounts cannot be discovered, and you do not want to list them twice.",
-        effect: Restart,
+        effect: Reload,
     },
     Key {
         path: "accounts.list",
@@ -121,7 +112,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "accounts.environments",
         form: Form::List("rules"),
         default: Default::None("no rules"),
-        what: "Which environment accounts belong to, by their names. The first rule that fits wins.",
+        what: "Which environment accounts belong to, by their names. The first rule that fits wins. An account that neither its entry in `list` nor a rule places takes the `environment` that Clouddriver has for it, if there is a profile of that name, else the default.",
         when: "Your account names tell the environment.",
         effect: Reload,
     },
@@ -135,7 +126,7 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         path: "accounts.environments[].match",
-        form: Form::Text("a name in which * stands for any letters and ? for any one, or an account id"),
+        form: Form::Text("1 to 200 characters, in which * stands for any text, such as prod-* or an account id"),
         default: Default::Required,
         what: "Spinnaker's account name, or the AWS account id.",
         when: "Always.",
@@ -156,20 +147,18 @@ pub(crate) const KEYS: &[Key] = &[
 pub struct AccountSettings {
     /// Whether Clouddriver is asked.
     pub discover: bool,
-    /// How often.
-    pub discover_every: Duration,
     /// Clouddriver's own YAML file.
     pub file: Option<PathBuf>,
     /// Accounts by hand, environments resolved.
     pub list: Vec<SpinnakerAccount>,
-    /// Which environment accounts belong to that are not listed; the first that fits.
+    /// Which environment accounts belong to; the first that fits. Listed accounts that say their environment come first, each with a rule of its own.
     pub rules: Vec<EnvironmentRule>,
 }
 
 /// "Accounts with names like this belong to that environment."
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentRule {
-    /// `*` stands for any letters, `?` for any one.
+    /// A Spinnaker account's name or an AWS account id, in which `*` stands for any text.
     pub pattern: String,
     /// The environment.
     pub environment: Environment,
@@ -178,7 +167,7 @@ pub struct EnvironmentRule {
 impl EnvironmentRule {
     /// Whether the rule is about an account.
     pub fn fits(&self, name: &str, account: &AccountId) -> bool {
-        fits(&self.pattern, name) || self.pattern == account.as_str()
+        fits(&self.pattern, name) || fits(&self.pattern, account.as_str())
     }
 }
 
@@ -193,7 +182,7 @@ fn fits(pattern: &str, name: &str) -> bool {
                 star = Some((p, n));
                 p += 1;
             }
-            Some(c) if *c == '?' || *c == name[n] => {
+            Some(c) if *c == name[n] => {
                 p += 1;
                 n += 1;
             }
@@ -236,19 +225,25 @@ pub(crate) fn read(
 ) -> Option<AccountSettings> {
     let section = root.section("accounts");
     let discover = section.value("discover");
-    let discover_every = section.value("discoverEvery");
     let file = section.value::<PathBuf>("file");
     let rules = rules(&section, profiles);
-    let list = list(&section, profiles, &rules, fallback);
+    let (list, mut own) = list(&section, profiles, &rules, fallback);
+    own.extend(rules);
     if discover == Some(false) && file.is_none() && !section.has("list") {
         section.wrong("discover", "nothing says which accounts there are: set discover, list or file");
     }
-    Some(AccountSettings { discover: discover?, discover_every: discover_every?, file, list, rules })
+    Some(AccountSettings { discover: discover?, file, list, rules: own })
 }
+
+/// Longest pattern: Spinnaker's account names are much shorter.
+const PATTERN_LIMIT: usize = 200;
 
 fn rules(section: &Section<'_>, profiles: &BTreeMap<Environment, Profile>) -> Vec<EnvironmentRule> {
     let rule = |item: Section<'_>| {
-        let pattern = item.value("match");
+        let pattern = item.value::<String>("match");
+        if pattern.as_ref().is_some_and(|pattern| pattern.chars().count() > PATTERN_LIMIT) {
+            item.wrong("match", "is longer than 200 characters");
+        }
         let environment = known(&item, "environment", item.value("environment"), profiles);
         Some(EnvironmentRule { pattern: pattern?, environment: environment? })
     };
@@ -260,7 +255,8 @@ fn list(
     profiles: &BTreeMap<Environment, Profile>,
     rules: &[EnvironmentRule],
     fallback: Option<&Environment>,
-) -> Vec<SpinnakerAccount> {
+) -> (Vec<SpinnakerAccount>, Vec<EnvironmentRule>) {
+    let mut own = Vec::new();
     let mut lines = BTreeMap::new();
     let mut list = Vec::new();
     for item in section.items("list") {
@@ -271,9 +267,14 @@ fn list(
             let mistake = item.about("name", format!("is listed twice; first in line {line}")).value(name);
             section.reading().mistake(mistake);
         }
-        list.extend(account(&item, name, profiles, rules, fallback));
+        if let Some(account) = account(&item, name, profiles, rules, fallback) {
+            if item.has("environment") {
+                own.push(EnvironmentRule { pattern: account.name.clone(), environment: account.environment.clone() });
+            }
+            list.push(account);
+        }
     }
-    list
+    (list, own)
 }
 
 fn account(
@@ -321,8 +322,7 @@ mod tests {
             ("prod-*", "prod-eu", true),
             ("prod-*", "preprod-eu", false),
             ("*prod*", "preprod-eu", true),
-            ("team?-prod", "team1-prod", true),
-            ("team?-prod", "team12-prod", false),
+            ("11112222*", "111122223333", true),
             ("prod", "prod", true),
             ("*", "", true),
             ("a*b*c", "a1b2b3c", true),

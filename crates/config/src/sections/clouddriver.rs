@@ -39,14 +39,6 @@ pub(crate) const KEYS: &[Key] = &[
         effect: Restart,
     },
     Key {
-        path: "clouddriver.timeout",
-        form: Form::Duration { least: 1.0, most: 120.0 },
-        default: Default::Is("10s"),
-        what: "Longest wait for an answer.",
-        when: "On-demand calls of large accounts take longer.",
-        effect: Restart,
-    },
-    Key {
         path: "clouddriver.lockStore",
         form: Form::Section,
         default: Default::None("agents can neither be run nor held, only on-demand calls are made"),
@@ -166,8 +158,6 @@ pub struct ClouddriverSettings {
     pub url: Option<Url>,
     /// The user that calls name.
     pub user: Option<String>,
-    /// Longest wait for an answer.
-    pub timeout: Duration,
     /// Where its agents' locks are.
     pub lock_store: Option<LockStoreSettings>,
     /// How it polls when left alone.
@@ -251,7 +241,6 @@ pub(crate) fn read(root: &Section<'_>) -> (Option<ClouddriverSettings>, Option<D
     let mode = root.section("drive").value::<DriveMode>("mode");
     let url = section.value::<HttpUrl>("url").map(|url| url.0);
     let user = section.value("user");
-    let timeout = section.value("timeout");
     let lock_store = lock_store(&section);
     let (interval, lifetime) = (section.value::<Duration>("stockInterval"), section.value::<Duration>("stockTimeout"));
     let stock = interval.zip(lifetime).map(|(interval, timeout)| StockPolling { interval, timeout });
@@ -269,8 +258,7 @@ pub(crate) fn read(root: &Section<'_>) -> (Option<ClouddriverSettings>, Option<D
     };
     let cache_store = section.value("cacheStore").unwrap_or(of_lock_store);
     need(root, &section, mode, url.is_some());
-    let settings =
-        || Some(ClouddriverSettings { url, user, timeout: timeout?, lock_store, stock: stock?, cache_store });
+    let settings = || Some(ClouddriverSettings { url, user, lock_store, stock: stock?, cache_store });
     (settings(), mode)
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use aws_event_cache_model::Region;
+use aws_event_cache_model::{AccountId, Region};
 use url::Url;
 
 use crate::address::HttpUrl;
+use crate::scalar::{Bad, Scalar};
 use crate::schema::{Default, Effect::Restart, Form, Key};
 use crate::section::Section;
 
@@ -60,10 +61,26 @@ pub(crate) const KEYS: &[Key] = &[
         effect: Restart,
     },
     Key {
-        path: "intake.sqs.queues[].pollers",
-        form: Form::Number { least: 1.0, most: 32.0 },
-        default: Default::Is("1"),
-        what: "How many receives wait at a time; each brings up to ten messages.",
+        path: "intake.sqs.queues[].assumeRole",
+        form: Form::Text("the ARN of a role"),
+        default: Default::None("our own access is used as it is"),
+        what: "The role under which the queue is read.",
+        when: "The queue is in another account.",
+        effect: Restart,
+    },
+    Key {
+        path: "intake.sqs.queues[].externalId",
+        form: Form::Text("the external id"),
+        default: Default::None("none is sent"),
+        what: "The external id that the role's trust policy asks for.",
+        when: "It asks for one.",
+        effect: Restart,
+    },
+    Key {
+        path: "intake.sqs.queues[].batches",
+        form: Form::Number { least: 1.0, most: 64.0 },
+        default: Default::Is("4"),
+        what: "How many batches of up to ten messages are worked on at a time.",
         when: "The queue's backlog grows.",
         effect: Restart,
     },
@@ -86,10 +103,30 @@ pub struct QueueSettings {
     pub region: Region,
     /// Where SQS is reached, if not at AWS's own address.
     pub endpoint: Option<Url>,
-    /// How many receives wait at a time.
-    pub pollers: u32,
+    /// The ARN of the role to assume.
+    pub assume_role: Option<String>,
+    /// The external id that goes with it.
+    pub external_id: Option<String>,
+    /// How many batches of up to ten messages are worked on at a time.
+    pub batches: u32,
     /// How long a message received stays hidden.
     pub visibility: Duration,
+}
+
+/// The ARN of a role.
+struct RoleArn(String);
+
+impl Scalar for RoleArn {
+    fn read(text: &str, _: bool, _: &Form) -> Result<Self, Bad> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", _, "iam", "", account, role] = parts.as_slice() else {
+            return Err(Bad::new("is not the ARN of a role, such as arn:aws:iam::111122223333:role/queue-reader"));
+        };
+        match (AccountId::new(account), role.strip_prefix("role/")) {
+            (Ok(_), Some(name)) if !name.is_empty() => Ok(Self(text.to_owned())),
+            _ => Err(Bad::new("is not the ARN of a role, such as arn:aws:iam::111122223333:role/queue-reader")),
+        }
+    }
 }
 
 /// Reads the section.
@@ -101,7 +138,12 @@ fn queue(item: &Section<'_>) -> Option<QueueSettings> {
     let url = item.value::<HttpUrl>("url").map(|url| url.0);
     let given = item.value::<Region>("region");
     let endpoint = item.value::<HttpUrl>("endpoint").map(|url| url.0);
-    let (pollers, visibility) = (item.value("pollers"), item.value("visibility"));
+    let (batches, visibility) = (item.value("batches"), item.value("visibility"));
+    let assume_role = item.value::<RoleArn>("assumeRole").map(|role| role.0);
+    let external_id = item.value("externalId");
+    if item.has("externalId") && !item.has("assumeRole") {
+        item.wrong("externalId", "has no meaning without assumeRole");
+    }
     let url = url?;
     if url.path().ends_with(".fifo") {
         item.doubtful("url", "is a FIFO queue: AWS services do not publish to FIFO topics, so it may stay empty");
@@ -114,7 +156,15 @@ fn queue(item: &Section<'_>) -> Option<QueueSettings> {
         (None, None) if !item.has("region") => item.wrong("region", "must be given, since the URL does not tell it"),
         _ => {}
     }
-    Some(QueueSettings { url, region: given.or(told)?, endpoint, pollers: pollers?, visibility: visibility? })
+    Some(QueueSettings {
+        url,
+        region: given.or(told)?,
+        endpoint,
+        assume_role,
+        external_id,
+        batches: batches?,
+        visibility: visibility?,
+    })
 }
 
 /// The region in a queue's URL: `sqs.<region>.amazonaws.com`, or the older `<region>.queue.amazonaws.com` and `queue.amazonaws.com` (us-east-1), as the
