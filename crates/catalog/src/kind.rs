@@ -53,7 +53,7 @@ pub struct Kind {
     pub settle: Duration,
     /// When to look once more after a creation or deletion, counted from the change; only for kinds whose settle window AWS sometimes exceeds.
     pub second_look: Option<Duration>,
-    /// Kinds that every change of this one makes stale as well.
+    /// Kinds that every change of this one makes stale as well. What those touch in turn is not meant: the list is complete.
     pub touches: Vec<KindId>,
     /// Names of the agent files whose agents read it.
     pub agents: Vec<SmolStr>,
@@ -92,7 +92,8 @@ pub struct Rule {
     pub when: Vec<Condition>,
     /// Whether it changes what a role may do; the name is then the role's.
     pub access: bool,
-    /// Kinds made stale indirectly by this message, beside those that every change of the kind touches.
+    /// Kinds made stale indirectly by this message, beside those that every change of the kind touches. Decoding reports them as found, any of the kind and
+    /// [`Change::Related`].
     pub touches: Vec<KindId>,
 }
 

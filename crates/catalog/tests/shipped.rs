@@ -31,3 +31,22 @@ fn the_example_of_the_document_is_a_valid_folder() {
     let widget = catalog.find_kind("widget").unwrap();
     assert!(widget.on_demand.as_ref().is_some_and(|call| call.needs_name()));
 }
+
+#[test]
+fn a_service_that_says_by_event_that_it_throttles_is_heard() {
+    let catalog = Catalog::shipped();
+    let event = |name: &str| {
+        serde_json::json!({
+            "source": "aws.ecs", "detail-type": "ECS Service Action",
+            "resources": ["arn:aws:ecs:eu-west-1:111122223333:service/prod/cart"],
+            "detail": {"eventType": "WARN", "eventName": name, "clusterArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/prod"},
+        })
+    };
+    let throttled = event("ECS_OPERATION_THROTTLED");
+    assert_eq!(catalog.throttled_by_event(&throttled).map(|service| service.as_str()), Some("ecs"));
+    assert_eq!(catalog.throttled_by_event(&event("SERVICE_STEADY_STATE")), None);
+    for code in ["Client.RequestLimitExceeded", "RequestLimitExceeded", "Throttling", "ThrottlingException"] {
+        assert!(catalog.is_throttle_code(code), "{code}");
+    }
+    assert!(!catalog.is_throttle_code("LimitExceededException"), "for a write it means a quota of things");
+}
