@@ -27,6 +27,7 @@ mod batch;
 mod consumer;
 mod failure;
 mod hand;
+mod intake;
 mod lane;
 mod queue;
 mod settings;

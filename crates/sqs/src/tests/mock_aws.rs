@@ -20,16 +20,16 @@ use crate::queue::Queue;
 use crate::settings::{AssumeRole, QueueSettings};
 use crate::{Accept, Consumer, FailureKind, QueueContext, Verdict};
 
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 const API: &str = "2012-11-05";
 
-struct Server {
+pub(crate) struct Server {
     aws: MockAws,
-    account: MockAccount,
+    pub(crate) account: MockAccount,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let aws = MockAws::start(&["--accounts", ACCOUNT]).unwrap();
         let account = aws.account(ACCOUNT, "us-west-2");
         Self { aws, account }
@@ -39,7 +39,7 @@ impl Server {
         self.account.call("sqs", API, action, parameters).unwrap()
     }
 
-    fn create(&self, name: &str) -> QueueSettings {
+    pub(crate) fn create(&self, name: &str) -> QueueSettings {
         self.call("CreateQueue", &[("QueueName", name)]);
         self.settings(name)
     }
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    fn send(&self, name: &str, body: &str) {
+    pub(crate) fn send(&self, name: &str, body: &str) {
         let url = format!("{}/{ACCOUNT}/{name}", self.aws.url());
         self.call("SendMessage", &[("QueueUrl", &url), ("MessageBody", body)]);
     }
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-async fn base() -> SdkConfig {
+pub(crate) async fn base() -> SdkConfig {
     let credentials = Credentials::new(format!("AKIAMOCK{ACCOUNT}"), "not-checked", None, None, "test");
     let region = aws_config::Region::new("us-west-2");
     aws_config::defaults(BehaviorVersion::latest()).region(region).credentials_provider(credentials).load().await

@@ -1,3 +1,4 @@
 mod fake;
 mod lane;
 mod mock_aws;
+mod through_intake;
