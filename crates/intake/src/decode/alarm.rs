@@ -16,7 +16,7 @@ impl Decoder<'_> {
         let region = arn.and_then(|arn| arn.split(':').nth(3));
         let heard = arn.and_then(place_of_arn).or_else(|| place(text(alarm, "AWSAccountId"), region));
         let occurred = time(alarm, "StateChangeTime");
-        let mut facts = Facts::of(Payload::Alarm).at(heard).when(occurred);
+        let mut facts = Facts::of(Payload::CloudWatchAlarm).at(heard).when(occurred);
         if text(alarm, "NewStateValue") == Some("ALARM")
             && let Some(service) = metrics_of(&alarm["Trigger"]).find_map(service_of_metric)
         {

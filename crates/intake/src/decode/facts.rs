@@ -43,7 +43,8 @@ impl Facts {
 
     /// In the sender's own words.
     pub(super) fn named(mut self, words: &[&str]) -> Self {
-        let plain = words.join(" ").chars().filter(|c| !c.is_control()).take(EVENT_LIMIT).collect::<String>();
+        let words = words.join(" ");
+        let plain: String = words.trim_end().chars().filter(|c| !c.is_control()).take(EVENT_LIMIT).collect();
         self.event = cut(&plain, EVENT_LIMIT).into();
         self
     }

@@ -112,9 +112,9 @@ payloads! {
     /// Auto Scaling's lifecycle hook.
     LifecycleHook => "lifecycle-hook",
     /// A CloudWatch alarm.
-    Alarm => "alarm",
+    CloudWatchAlarm => "cloudwatch-alarm",
     /// CloudFormation's own notification.
-    Stack => "stack",
+    StackText => "cloudformation-text",
     /// S3 and whoever else sends `Records`.
     Records => "records",
     /// Not understood.
@@ -181,16 +181,7 @@ pub fn decode(message: &str, context: &Context, catalog: &Catalog, now: Timestam
     let id = facts.id.clone().unwrap_or_else(|| context.id.clone());
     let heard = facts.heard.clone();
     let mut said = facts.said;
-    if said.is_empty()
-        && facts.standing != Standing::Unknown
-        && let Some(place) = &heard
-    {
-        said.push((place.clone(), What::SignOfLife));
-    } else if said.is_empty()
-        && facts.payload == Payload::ServiceEvent
-        && let Some(place) = &heard
-    {
-        // Not understood as a whole, but its envelope was, and that names the place.
+    if let (true, Some(place)) = (said.is_empty(), &heard) {
         said.push((place.clone(), What::SignOfLife));
     }
     let hint = |(place, what)| Hint {

@@ -18,7 +18,7 @@ impl Decoder<'_> {
         let (resource_type, status) = (line(message, "ResourceType"), line(message, "ResourceStatus")?);
         let time = line(message, "Timestamp").and_then(|time| time.parse().ok());
         let words = [resource_type.unwrap_or_default(), status];
-        let mut facts = Facts::of(Payload::Stack).at(place_of_arn(stack)).when(time).named(&words);
+        let mut facts = Facts::of(Payload::StackText).at(place_of_arn(stack)).when(time).named(&words);
         let item = json!({
             "resourceType": resource_type,
             "resourceId": line(message, "PhysicalResourceId"),
