@@ -1,0 +1,129 @@
+//! Operators' orders.
+
+use std::sync::Arc;
+
+use aws_event_cache_model::{
+    Agent, AgentName, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region, Resources,
+    Source, Timestamp, Wanted,
+};
+
+use super::accept::accounts_matching;
+use super::{Changes, Core};
+use crate::engine::OrderError;
+use crate::queue::Debounce;
+
+/// An order that was taken.
+pub(crate) struct Ordered {
+    pub(crate) record: RefreshRecord,
+    pub(crate) changes: Changes,
+}
+
+impl Core {
+    pub(crate) fn order(&mut self, order: RefreshOrder, by: &str, now: Timestamp) -> Result<Ordered, OrderError> {
+        if self.mode == DriveMode::Off {
+            return Err(OrderError::Off);
+        }
+        if let Some(record) = self.refreshes.same(&order, now) {
+            return Ok(Ordered { record: record.clone(), changes: Changes::default() });
+        }
+        let agents = self.ordered_agents(&order)?;
+        if agents.is_empty() {
+            return Err(OrderError::NothingMatches);
+        }
+        let pending = agents.iter().map(|agent| agent.name.clone()).collect();
+        let record = self.refreshes.open(order, by, pending, now);
+        let mut changes =
+            Changes { records: vec![Record::Refresh(record.clone())], waits: vec![self.debts.upcoming()] };
+        let cause = Cause {
+            source: Source::Operator,
+            id: record.id.0.clone(),
+            event: smol_str::format_smolstr!("refresh by {}", by.chars().take(80).collect::<String>()),
+            received: now,
+            occurred: None,
+        };
+        for agent in agents {
+            let resources = ordered_resources(&record.order, &agent);
+            let (class, cause) = (record.order.class, cause.clone());
+            let wanted = Wanted { agent, class, not_before: now, since: now, resources, cause };
+            self.want(wanted, &[], Debounce::default(), now, &mut changes);
+        }
+        Ok(Ordered { record, changes })
+    }
+
+    /// The agents that an order is about.
+    fn ordered_agents(&self, order: &RefreshOrder) -> Result<Vec<Arc<Agent>>, OrderError> {
+        for kind in order.kinds.iter().flatten() {
+            self.view.catalog.find_kind(kind.as_str())?;
+        }
+        let accounts = &self.view.accounts;
+        for name in order.accounts.iter().flatten() {
+            if accounts_matching(accounts, name).is_empty() {
+                let nearest = accounts
+                    .iter()
+                    .map(|a| &a.name)
+                    .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+                return Err(OrderError::UnknownAccount { name: name.clone(), nearest: nearest.cloned() });
+            }
+        }
+        let wanted: Option<Vec<_>> =
+            order.accounts.as_ref().map(|names| names.iter().flat_map(|n| accounts_matching(accounts, n)).collect());
+        let of_account = |agent: &Agent| {
+            wanted.as_ref().is_none_or(|accounts| {
+                accounts.iter().any(|a| {
+                    a.name == agent.account_name || (agent.account_name.is_empty() && a.account == agent.place.account)
+                })
+            })
+        };
+        // What an account has without a region is meant when its kind is named.
+        let in_region = |region: &Region| {
+            order.regions.as_ref().is_none_or(|regions| {
+                regions.contains(region) || (region.as_str() == "global" && order.kinds.is_some())
+            })
+        };
+        let of_kind =
+            |kinds: &[KindId]| order.kinds.as_ref().is_none_or(|wanted| wanted.iter().any(|k| kinds.contains(k)));
+        let agents = self.view.roster.agents().iter();
+        let agents = agents.filter(|a| of_account(a) && in_region(&a.place.region) && of_kind(&a.kinds));
+        Ok(agents.cloned().collect())
+    }
+
+    pub(crate) fn refresh(&self, id: &RefreshId) -> Option<RefreshRecord> {
+        self.refreshes.get(id).cloned()
+    }
+
+    pub(crate) fn refreshes(&self, limit: usize) -> Vec<RefreshRecord> {
+        self.refreshes.iter().take(limit).cloned().collect()
+    }
+
+    /// Takes a refresh back. Runs that only it asked for are not made; those that others wait for too, or that are under way, are.
+    pub(crate) fn cancel(&mut self, id: &RefreshId, now: Timestamp) -> Option<(RefreshRecord, Changes)> {
+        let (record, pending) = self.refreshes.cancel(id, now)?;
+        let mut changes = Changes::default();
+        if !pending.is_empty() {
+            changes.records.push(Record::Refresh(record.clone()));
+        }
+        let only_ours = |core: &Self, agent: &AgentName| {
+            !core.queue.in_flight(agent) && core.queue.sole_cause(agent).is_some_and(|cause| cause.id == id.0)
+        };
+        for agent in pending {
+            if only_ours(self, &agent) {
+                self.queue.drop_waiting(&agent);
+                changes.records.extend(self.debts.settle(&agent));
+            }
+        }
+        Some((record, changes))
+    }
+}
+
+/// What an order is about, as far as one agent reads it.
+fn ordered_resources(order: &RefreshOrder, agent: &Agent) -> Resources {
+    let mut resources = Resources::default();
+    let meant = |kind: &&KindId| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind));
+    for kind in agent.kinds.iter().filter(meant) {
+        match &order.name {
+            Some(name) => resources.add(kind.clone(), name.clone()),
+            None => resources.add_whole(kind.clone()),
+        }
+    }
+    resources
+}
