@@ -1,5 +1,7 @@
 //! Fetching and judging signing certificates, against a server on loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod common;
 
 use std::collections::HashMap;

@@ -3,6 +3,8 @@
 //! The fixtures are real payloads, so they are read with the shipped catalogue; which kinds it finds is proved in its own tests, here it is what kind of
 //! hint, how it changed, and where and when.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod common;
 
 use std::collections::BTreeSet;

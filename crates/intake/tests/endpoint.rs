@@ -1,5 +1,7 @@
 //! The endpoint over real HTTP requests: statuses, limits, paths, headers, raw delivery.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod common;
 
 use std::sync::Arc;

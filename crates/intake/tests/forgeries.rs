@@ -1,5 +1,7 @@
 //! What a forger, a careless peer or an odd sender may try, and the word with which it is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod common;
 
 use std::time::Duration;
