@@ -11,12 +11,19 @@ use crate::setup::{self, Release};
 /// Which tests.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test -- -E 'package(aws-event-cache-engine)'\n  cargo xtask test -- a_hold_ends_by_itself"
+    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test -- -p aws-event-cache-engine\n  cargo xtask test -- a_hold_ends_by_itself"
 )]
 pub(crate) struct Options {
     /// Arguments for cargo-nextest; with any, only its tests run
     #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
     nextest: Vec<String>,
+}
+
+impl Options {
+    /// Whether only some packages are to be built: `--workspace` would build all of them nevertheless.
+    fn names_packages(&self) -> bool {
+        self.nextest.iter().any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
+    }
 }
 
 /// Sets up, then runs the tests. cargo-nextest comes last: its summary is the last thing printed.
@@ -32,9 +39,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         command::run(&mut python)?;
         command::run(cargo().args(["test", "--doc", "--workspace", "--locked"]))?;
     }
-    command::run(
-        cargo().args(["nextest", "run", "--workspace", "--locked", "--profile", "ci"]).args(&options.nextest),
-    )?;
+    let mut nextest = cargo();
+    nextest.args(["nextest", "run", "--locked", "--profile", "ci"]);
+    if !options.names_packages() {
+        nextest.arg("--workspace");
+    }
+    command::run(nextest.args(&options.nextest))?;
     Ok(())
 }
 

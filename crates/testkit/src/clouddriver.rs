@@ -46,11 +46,24 @@ impl Clouddriver {
     ///
     /// When its build or Java is missing, or something does not start.
     pub fn start(release: Release, aws: &MockAws, redis: &Redis) -> Result<Self, StartError> {
+        Self::start_with(release, aws, redis, &[])
+    }
+
+    /// Starts it with further Spring properties, as on its command line (`["--redis.scheduler=sort"]`).
+    ///
+    /// # Errors
+    ///
+    /// When its build or Java is missing, or something does not start.
+    pub fn start_with(release: Release, aws: &MockAws, redis: &Redis, settings: &[&str]) -> Result<Self, StartError> {
         let folder = folder(None)?;
         let proxy = start_proxy(aws, &folder)?;
         let proxy_port = proxy.json_line("ready")?["port"].to_string();
-        let (port, process) =
-            with_free_port(|port| Ok((port, start_java(release, port, &proxy_port, redis, &folder)?)))?;
+        let (port, process) = with_free_port(|port| {
+            let mut launch = java(release, &proxy_port, redis, &folder)?;
+            launch.arguments.extend(settings.iter().map(|&setting| setting.to_owned()));
+            launch.environment.push(("HARNESS_PORT".to_owned(), port.to_string()));
+            Ok((port, launch.start(folder.path().join("log"))?))
+        })?;
         Ok(Self { url: format!("http://127.0.0.1:{port}"), http: Http::new(), process, proxy, _folder: folder })
     }
 
@@ -104,9 +117,9 @@ impl Clouddriver {
     ///
     /// When Clouddriver is gone.
     pub fn cached(&self, namespace: &str, key: &str) -> Result<Option<Value>, CallError> {
-        // Keys hold colons and slashes (ARNs), which a query may, and commas or blanks, which Spring would take for two values, never.
-        let url = format!("{}/debug/cache/{namespace}?id={key}", self.url);
-        Ok(self.http.get(&url)?.as_array().and_then(|items| items.first()).cloned())
+        let url = format!("{}/debug/cache/{namespace}", self.url);
+        let found = self.http.query(&url, &[("id", key)])?;
+        Ok(found.as_array().and_then(|items| items.first()).cloned())
     }
 
     /// Waits until every agent that reads AWS has run well once, and gives the types of those that have not after `patience`.
@@ -152,13 +165,7 @@ fn start_proxy(aws: &MockAws, folder: &TempDir) -> Result<Process, StartError> {
     launch.start(folder.path().join("proxy.log"))
 }
 
-fn start_java(
-    release: Release,
-    port: u16,
-    proxy: &str,
-    redis: &Redis,
-    folder: &TempDir,
-) -> Result<Process, StartError> {
+fn java(release: Release, proxy: &str, redis: &Redis, folder: &TempDir) -> Result<Launch, StartError> {
     let hosts = folder.path().join("hosts");
     std::fs::write(&hosts, "127.0.0.1 localhost\n").map_err(StartError::io("write", &hosts))?;
     let mut launch =
@@ -182,7 +189,6 @@ fn start_java(
     ]);
     launch.arguments = arguments;
     launch.environment = [
-        ("HARNESS_PORT", port.to_string()),
         ("AWS_PROXY_PORT", proxy.to_owned()),
         ("REDIS_URL", redis.url()),
         ("HARNESS_PLUGINS", folder.path().join("plugins").display().to_string()),
@@ -194,7 +200,7 @@ fn start_java(
     .into();
     // Seen: 18 s on an idle machine, 60 s beside other builds.
     launch.patience = Duration::from_secs(240);
-    launch.start(folder.path().join("log"))
+    Ok(launch)
 }
 
 fn strings(list: &Value) -> Vec<String> {

@@ -56,6 +56,11 @@ impl Http {
         json(url, &text(url, self.0.get(url).call())?)
     }
 
+    /// As [`Http::get`], with a query whose values may hold anything.
+    pub(crate) fn query(&self, url: &str, query: &[(&str, &str)]) -> Result<Value, CallError> {
+        json(url, &text(url, self.0.get(url).query_pairs(query.iter().copied()).call())?)
+    }
+
     pub(crate) fn post(&self, url: &str, body: &Value) -> Result<Value, CallError> {
         json(url, &text(url, self.0.post(url).send_json(body))?)
     }

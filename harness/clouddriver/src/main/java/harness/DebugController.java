@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.springframework.util.MultiValueMap;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RequestParam;
@@ -30,11 +31,13 @@ public class DebugController {
   @GetMapping("/debug/cache/{namespace}")
   List<?> cached(
       @PathVariable String namespace,
-      @RequestParam(required = false) List<String> id,
-      @RequestParam(defaultValue = "false") boolean keys) {
+      @RequestParam(defaultValue = "false") boolean keys,
+      // Not a list: Spring would take a key with a comma for two.
+      @RequestParam MultiValueMap<String, String> parameters) {
     if (keys) {
       return cache.getIdentifiers(namespace).stream().sorted().collect(Collectors.toList());
     }
+    List<String> id = parameters.get("id");
     Collection<CacheData> items = id == null ? cache.getAll(namespace) : cache.getAll(namespace, id);
     return items.stream()
         .sorted(Comparator.comparing(CacheData::getId))
