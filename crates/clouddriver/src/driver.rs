@@ -174,7 +174,7 @@ impl Driver {
                 Input::Unreadable(chain(&error))
             }
         };
-        looks.from_now();
+        looks.restart();
         run.step(input, self.clock.now())
     }
 

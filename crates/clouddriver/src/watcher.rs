@@ -108,7 +108,7 @@ pub(crate) struct Watching {
 
 impl Watching {
     /// From here on only looks count that are begun later.
-    pub(crate) fn from_now(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.after = self.watcher.state.lock().begun;
     }
 
