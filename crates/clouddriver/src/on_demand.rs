@@ -42,10 +42,7 @@ pub(crate) async fn refresh(
     let Some(clouddriver) = clouddriver else {
         return never("neither a lock store nor Clouddriver's URL is configured: set clouddriver.lockStore");
     };
-    let calls = match calls(request, catalog, store) {
-        Ok(calls) => calls,
-        Err(why) => return never(&why),
-    };
+    let (calls, obstacle) = calls(request, catalog, store);
     let started = clock.now();
     for call in calls {
         match clouddriver.on_demand(call.provider, call.kind, &call.body).await {
@@ -59,29 +56,36 @@ pub(crate) async fn refresh(
             Err(error) => return Outcome::Failed { why: chain(&error), retry: Retry::Backoff },
         }
     }
-    Outcome::Refreshed { started, ended: clock.now(), means: Means::OnDemand }
+    match obstacle {
+        Some(why) => never(&why),
+        None => Outcome::Refreshed { started, ended: clock.now(), means: Means::OnDemand },
+    }
 }
 
 fn never(why: &str) -> Outcome {
     Outcome::Failed { why: why.to_owned(), retry: Retry::Never }
 }
 
-/// The calls for everything that the request is about, or why they would not do.
-fn calls<'a>(request: &RefreshRequest, catalog: &'a Catalog, store: CacheStore) -> Result<Vec<Call<'a>>, String> {
-    let agent = &request.agent;
-    if agent.account_name.is_empty() {
-        return Err(no_call("this agent reads for all accounts"));
+/// The calls that can be made for what the request is about, and why they are not all that would be needed, if so.
+fn calls<'a>(request: &RefreshRequest, catalog: &'a Catalog, store: CacheStore) -> (Vec<Call<'a>>, Option<String>) {
+    if request.agent.account_name.is_empty() {
+        return (Vec::new(), Some(no_call("this agent reads for all accounts")));
     }
     let mut calls: Vec<Call<'a>> = Vec::new();
+    let mut obstacle = None;
     let named = request.resources.named().map(|(kind, name)| (kind, Some(name)));
     for (kind, name) in named.chain(request.resources.whole().map(|kind| (kind, None))) {
-        let call = call(request, catalog, store, kind, name)?;
-        // Some calls read everything of the kind whatever name is given.
-        if !calls.contains(&call) {
-            calls.push(call);
+        match call(request, catalog, store, kind, name) {
+            // Some calls read everything of the kind whatever name is given.
+            Ok(call) if calls.contains(&call) => {}
+            Ok(call) => calls.push(call),
+            Err(why) => obstacle = obstacle.or(Some(why)),
         }
     }
-    if calls.is_empty() { Err(no_call("the request names nothing")) } else { Ok(calls) }
+    if calls.is_empty() && obstacle.is_none() {
+        obstacle = Some(no_call("the request names nothing"));
+    }
+    (calls, obstacle)
 }
 
 fn call<'a>(

@@ -1,5 +1,6 @@
 //! What the tests against real lock stores share: an invented catalogue, models of Clouddriver's schedulers, and one world per kind of store.
 
+pub mod memory;
 pub mod redis_scheduler;
 pub mod scenarios;
 pub mod sql_scheduler;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::{
-    AccountId, Accounts, Agent, AgentName, Cause, Class, Environment, KindId, Provider, RefreshRequest, Region, Resources,
-    Source, SpinnakerAccount, StockPolling, Timestamp,
+    AccountId, Accounts, Agent, AgentName, Cause, Class, Environment, KindId, Provider, RefreshRequest, Region,
+    Resources, Source, SpinnakerAccount, StockPolling, Timestamp,
 };
 use parking_lot::Mutex;
 
@@ -72,7 +73,13 @@ pub fn request(agent: &Arc<Agent>, since: Timestamp) -> RefreshRequest {
         class: Class::Event,
         since,
         resources,
-        cause: Cause { source: Source::Sns, id: "m-1".into(), event: "test MakeWidget".into(), received: since, occurred: None },
+        cause: Cause {
+            source: Source::Sns,
+            id: "m-1".into(),
+            event: "test MakeWidget".into(),
+            received: since,
+            occurred: None,
+        },
         causes: 1,
         attempt: 0,
     }

@@ -55,7 +55,10 @@ pub async fn an_idle_agent_runs_at_once_and_the_outcome_tells_its_real_start(wor
     let Outcome::Refreshed { started, ended, means: Means::ForcedRun } = outcome else { panic!("{outcome:?}") };
     let last = world.fleet.runs(&agent.name).pop().unwrap();
     assert!(last.started >= since && last.ended.is_some_and(|end| end <= ended), "{last:?} {outcome:?}");
-    assert!(started >= since && started.duration_since(last.started).unsigned_abs() < Duration::from_millis(300), "{started} {last:?}");
+    assert!(
+        started >= since && started.duration_since(last.started).unsigned_abs() < Duration::from_millis(300),
+        "{started} {last:?}"
+    );
     println!("asked to seen done: {} ms", ended.duration_since(since).as_millis());
 }
 

@@ -57,7 +57,9 @@ impl Database {
     pub async fn execute(&self, text: &str, values: &[Bound]) -> Result<u64, sqlx::Error> {
         match self {
             Self::MySql(pool) => Ok(bound!(sqlx::query(self.sql(text)), values).execute(pool).await?.rows_affected()),
-            Self::Postgres(pool) => Ok(bound!(sqlx::query(self.sql(text)), values).execute(pool).await?.rows_affected()),
+            Self::Postgres(pool) => {
+                Ok(bound!(sqlx::query(self.sql(text)), values).execute(pool).await?.rows_affected())
+            }
         }
     }
 
@@ -78,8 +80,10 @@ impl Database {
     }
 
     pub async fn insert(&self, table: &str, row: &Row) -> Result<u64, sqlx::Error> {
-        let values = [Bound::Text(row.0.clone()), Bound::Text(row.1.clone()), Bound::Number(row.2), Bound::Number(row.3)];
-        let text = format!("INSERT INTO {table} (agent_name, owner_id, lock_acquired, lock_expiry) VALUES (?, ?, ?, ?)");
+        let values =
+            [Bound::Text(row.0.clone()), Bound::Text(row.1.clone()), Bound::Number(row.2), Bound::Number(row.3)];
+        let text =
+            format!("INSERT INTO {table} (agent_name, owner_id, lock_acquired, lock_expiry) VALUES (?, ?, ?, ?)");
         self.execute(&text, &values).await
     }
 }
@@ -96,7 +100,13 @@ struct Replica {
 }
 
 /// Starts a replica whose clock is `ahead`; it stops when the answer is dropped, as by `kill -9`.
-pub fn start(database: &Database, table: &str, identity: &str, ahead: Duration, fleet: &Arc<Fleet>) -> AbortOnDropHandle<()> {
+pub fn start(
+    database: &Database,
+    table: &str,
+    identity: &str,
+    ahead: Duration,
+    fleet: &Arc<Fleet>,
+) -> AbortOnDropHandle<()> {
     let replica = Replica {
         identity: identity.to_owned(),
         database: database.clone(),
