@@ -78,3 +78,18 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_or_forbidden_is_no_reason_to_move_a_file_aside() {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::PermissionDenied, io::ErrorKind::TimedOut] {
+            assert!(!StoreError::database(io::Error::from(kind)).is_corruption(), "{kind}");
+        }
+        assert!(StoreError::database(io::Error::from(io::ErrorKind::InvalidData)).is_corruption());
+    }
+}

@@ -22,7 +22,8 @@ async fn appends_per_second_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::wall();
     for waiters in [1, 10, 100] {
-        let (store, _) = Store::open(folder.path().join(format!("store-{waiters}")), clock.clone()).unwrap();
+        let path = folder.path().join(format!("store-{waiters}"));
+        let (store, _) = Store::open(&path, clock.clone()).unwrap();
         let store = Arc::new(store);
         let done = Arc::new(AtomicU32::new(0));
         let begin = clock.now();
@@ -41,7 +42,10 @@ async fn appends_per_second_are_printed() {
         let took = Duration::try_from(clock.now().duration_since(begin)).unwrap().as_secs_f64();
         let (appends, commits) = (done.load(Ordering::Relaxed), store.commits() - before);
         let rate = f64::from(appends) / took;
-        println!("{waiters:>3} waiters: {rate:>7.0} appends/s, {commits} commits for {appends} appends");
+        let size = std::fs::metadata(&path).unwrap().len() / 1024;
+        println!(
+            "{waiters:>3} waiters: {rate:>7.0} appends/s, {commits} commits for {appends} appends, file of {size} KiB"
+        );
         assert!(appends > 0);
     }
 }

@@ -1,1 +1,2 @@
 mod full_disk;
+mod power_cut;
