@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::auth::Caller;
 use crate::body::Query;
 use crate::error::{ApiError, cut};
+use crate::limits::NOTE_LIMIT;
 use crate::state::ApiState;
 use crate::status::Page;
 
@@ -86,7 +87,7 @@ impl Asked {
 
 /// Writes an audit entry, before the change that it tells of: an entry without a change can be explained, a change without an entry cannot.
 ///
-/// A store that cannot be written does not stop the change, since letting agents go must work then as well; the entry then stands in the log.
+/// A store that cannot be written, or not in time, does not stop the change, since letting agents go must work then as well; the entry then stands in the log.
 pub(crate) async fn note(state: &ApiState, asked: &Asked, body_user: Option<&str>, action: Action, detail: String) {
     let by = asked.by(body_user);
     let detail = match by.strip_prefix(&asked.caller.who) {
@@ -101,8 +102,10 @@ pub(crate) async fn note(state: &ApiState, asked: &Asked, body_user: Option<&str
         detail,
     };
     tracing::info!(who = %entry.who, from = %entry.from, action = %entry.action, detail = %entry.detail, "changed through the API");
-    if let Err(error) = state.control().note(entry).await {
-        tracing::error!(%error, "the audit entry above could not be stored");
+    match tokio::time::timeout(NOTE_LIMIT, state.control().note(entry)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the audit entry above could not be stored"),
+        Err(_) => tracing::error!("the audit entry above was not stored in time"),
     }
 }
 

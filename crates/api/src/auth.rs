@@ -155,7 +155,7 @@ impl Tokens {
 /// Why a listener must not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{address} can be reached from other machines, so the API needs tokens there: set api.tokens, or listen on 127.0.0.1"
+    "{address} can be reached from other machines, so the API needs tokens there: set server.tokens, or listen on 127.0.0.1"
 )]
 pub struct ListenerRefused {
     /// The address.

@@ -1,7 +1,15 @@
 //! What the API needs of engine and store, as one seam: the pair of them in the product, a recording one in tests of the router.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use aws_event_cache_model::{AuditEntry, EventRecord, Override, OverrideId, RefreshId, RefreshOrder, RefreshRecord};
+use aws_event_cache_engine::{Engine, OrderError};
+use aws_event_cache_model::seam::NotAccepted;
+use aws_event_cache_model::{
+    AuditEntry, EventRecord, Override, OverrideId, Record, RefreshId, RefreshOrder, RefreshRecord,
+};
+use aws_event_cache_store::{Journal, Store, StoreError};
+use serde_json::json;
 
 use crate::status::StatusReport;
 
@@ -78,6 +86,9 @@ pub enum OrderRefused {
     /// No agent reads anything of what was asked for; in plain words.
     #[error("{0}")]
     NothingMatches(String),
+    /// The drive arm is off, so that nothing can be refreshed; in plain words.
+    #[error("{0}")]
+    Off(String),
     /// Trying again can help.
     #[error(transparent)]
     NotNow(#[from] NotNow),
@@ -87,3 +98,109 @@ pub enum OrderRefused {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotNow(pub String);
+
+/// The product's pair.
+#[derive(Clone)]
+pub struct EngineAndStore {
+    engine: Engine,
+    store: Arc<Store>,
+}
+
+impl EngineAndStore {
+    /// Puts them together. The store must be the engine's journal, so that audit entries and what they tell of stay in order.
+    pub fn new(engine: Engine, store: Arc<Store>) -> Self {
+        Self { engine, store }
+    }
+}
+
+#[async_trait]
+impl Control for EngineAndStore {
+    async fn order(&self, order: RefreshOrder, by: &str) -> Result<RefreshRecord, OrderRefused> {
+        self.engine.order(order, by).await.map_err(|error| match error {
+            OrderError::Off => OrderRefused::Off(error.to_string()),
+            OrderError::NotAccepted(error) => OrderRefused::NotNow(error.into()),
+            // Names were looked up before, so an unknown one means that the accounts have just changed.
+            OrderError::UnknownAccount { .. } | OrderError::UnknownKind(_) | OrderError::NothingMatches => {
+                OrderRefused::NothingMatches(error.to_string())
+            }
+        })
+    }
+
+    fn refresh(&self, id: &RefreshId) -> Option<RefreshRecord> {
+        self.engine.refresh(id)
+    }
+
+    fn refreshes(&self, limit: usize) -> Vec<RefreshRecord> {
+        self.engine.refreshes(limit)
+    }
+
+    async fn cancel(&self, id: &RefreshId) -> Result<Option<RefreshRecord>, NotNow> {
+        Ok(self.engine.cancel(id))
+    }
+
+    fn overrides(&self) -> Vec<Override> {
+        self.engine.overrides()
+    }
+
+    async fn set_override(&self, new: Override) -> Result<(), NotNow> {
+        self.engine.set_override(new).await.map_err(only_until_restart)
+    }
+
+    async fn remove_override(&self, id: &OverrideId) -> Result<bool, NotNow> {
+        self.engine.remove_override(id).await.map_err(only_until_restart)
+    }
+
+    async fn release_all(&self) -> Result<(), NotNow> {
+        self.engine.release_all().await.map_err(|error| {
+            NotNow(format!("agents could not be let go ({error}); what we hold ends by itself within two minutes"))
+        })
+    }
+
+    fn status(&self) -> Result<StatusReport, NotNow> {
+        let mut status = self.engine.status();
+        let problem = self.store.problem();
+        status.problems.extend(problem.iter().map(|problem| format!("the store cannot be written: {problem}")));
+        let scopes = status.scopes.iter().map(|of| Ok((of.scope.clone(), serde_json::to_value(of)?)));
+        let scopes = scopes.collect::<Result<_, _>>().map_err(not_json)?;
+        let mut whole = serde_json::to_value(&status).map_err(not_json)?;
+        whole["store"] =
+            json!({"commits": self.store.commits(), "problem": problem, "counters": self.store.counters()?});
+        Ok(StatusReport { whole, scopes })
+    }
+
+    async fn note(&self, entry: AuditEntry) -> Result<(), NotNow> {
+        self.store.append(vec![Record::Audit(entry)]).await?;
+        // The store writes audit entries when it writes anyway; that they be there before the change is worth a commit of its own.
+        Ok(self.store.flush().await?)
+    }
+
+    fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, NotNow> {
+        Ok(self.store.audit(limit)?)
+    }
+
+    fn events(&self, limit: usize) -> Result<Vec<EventRecord>, NotNow> {
+        Ok(self.store.events(limit)?)
+    }
+}
+
+/// The engine changes first and stores then, so that the kill switch works on a full disk.
+fn only_until_restart(error: NotAccepted) -> NotNow {
+    NotNow(format!("done, but it could not be stored and ends with this process: {error}"))
+}
+
+fn not_json(error: serde_json::Error) -> NotNow {
+    NotNow(format!("the status cannot be shown: {error}"))
+}
+
+impl From<NotAccepted> for NotNow {
+    fn from(error: NotAccepted) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StoreError> for NotNow {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the store could not be read for the API");
+        Self(format!("the store cannot be read: {error}"))
+    }
+}

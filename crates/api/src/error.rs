@@ -87,6 +87,9 @@ pub(crate) enum ApiError {
     /// Readable, but nothing follows from it.
     #[error("{0}")]
     NothingMatches(String),
+    /// The service is set so that this cannot be done.
+    #[error("{0}")]
+    Conflict(String),
     /// It cannot be done now; trying again can help.
     #[error("{0}")]
     Unavailable(String),
@@ -102,6 +105,7 @@ impl ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_) | Self::NothingMatches(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -19,7 +19,10 @@ pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Longest wait for an order to be durable before the caller is told to try again: a pipeline's stage wants its 202 within two seconds, and equal orders
 /// within the engine's window are one, so that trying again is harmless.
-pub(crate) const ORDER_LIMIT: Duration = Duration::from_millis(1_800);
+pub(crate) const ORDER_LIMIT: Duration = Duration::from_millis(1_400);
+
+/// Longest wait for an audit entry to be durable. It comes before every change, and together with an order it must stay below two seconds.
+pub(crate) const NOTE_LIMIT: Duration = Duration::from_millis(400);
 
 /// Calls served at a time; more are refused with 503 at once. Pipelines poll once a second for some milliseconds, so this is room for thousands of them.
 pub(crate) const CONCURRENT_CALLS: usize = 64;

@@ -16,7 +16,7 @@ pub(crate) use crate::audit::Asked;
 use crate::audit::{self, Action, said};
 use crate::body::{Body, Fields, Query, Words};
 use crate::control::{NotNow, OrderRefused};
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::limits::ORDER_LIMIT;
 use crate::order::{Wish, in_words};
 use crate::origin;
@@ -101,9 +101,9 @@ pub(crate) struct RefreshView {
     /// How many have run.
     done: usize,
     /// How many could not be run.
-    failed: usize,
+    failures: usize,
     /// The first ten that could not be run.
-    failures: Vec<Failure>,
+    failed: Vec<Failure>,
 }
 
 /// An agent that could not be run.
@@ -132,8 +132,8 @@ impl RefreshView {
             what: in_words(&record.order),
             agents: record.pending.len() + record.done.len() + record.failed.len(),
             done: record.done.len(),
-            failed: record.failed.len(),
-            failures: record
+            failures: record.failed.len(),
+            failed: record
                 .failed
                 .into_iter()
                 .take(FAILURES_SHOWN)
@@ -175,6 +175,7 @@ fn progress(record: &RefreshRecord) -> String {
 /// Has Clouddriver read again what the body names, and answers at once; watch it at `statusUrl`. Equal orders within ten seconds are one refresh.
 #[utoipa::path(post, path = "/v1/refresh", operation_id = "refresh", tag = "refresh", request_body = RefreshBody, responses(
     (status = 202, description = "Taken, and durable", body = RefreshView, headers(("Location" = String, description = "The status URL"))),
+    (status = 409, description = "The drive arm is off", body = ErrorBody),
 ))]
 pub(crate) async fn create(
     State(state): State<ApiState>,
@@ -211,6 +212,7 @@ async fn place(state: &ApiState, order: RefreshOrder, by: &str) -> Result<Refres
     match tokio::time::timeout(ORDER_LIMIT, state.control().order(order, by)).await {
         Ok(Ok(record)) => Ok(record),
         Ok(Err(OrderRefused::NothingMatches(why))) => Err(ApiError::NothingMatches(why)),
+        Ok(Err(OrderRefused::Off(why))) => Err(ApiError::Conflict(why)),
         Ok(Err(OrderRefused::NotNow(error))) => Err(error.into()),
         Err(_) => Err(ApiError::Unavailable("the order could not be stored in time; try again".to_owned())),
     }
@@ -335,7 +337,7 @@ mod tests {
     #[test]
     fn an_answer_stays_small_however_much_failed() {
         let view = RefreshView::new(record(RefreshState::Failed, 0, 0, 5_000), "http://h");
-        assert_eq!((view.failed, view.failures.len()), (5_000, FAILURES_SHOWN));
+        assert_eq!((view.failures, view.failed.len()), (5_000, FAILURES_SHOWN));
         assert!(serde_json::to_vec(&view).unwrap().len() < 4_096);
     }
 }

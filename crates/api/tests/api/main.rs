@@ -4,6 +4,7 @@
 
 mod access;
 mod document;
+mod engine_and_store;
 mod operating;
 mod over_tcp;
 mod properties;

@@ -139,6 +139,14 @@ async fn release_lets_go_and_is_audited() {
     assert_eq!(api.told(|told| (told.releases, told.audit[0].action.to_string())), (1, "release".to_owned()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_does_not_keep_agents_from_being_let_go() {
+    let api = Api::new();
+    api.told(|told| told.slow = std::time::Duration::from_secs(3_600));
+    api.post("/v1/release", Value::Null).await.expect(200);
+    assert_eq!(api.told(|told| told.releases), 1);
+}
+
 #[tokio::test]
 async fn scopes_are_found_by_any_name_of_account_region_and_kind() {
     let api = Api::new();

@@ -203,6 +203,13 @@ async fn an_order_that_no_agent_fulfils_is_refused_in_plain_words() {
     assert_eq!(api.post("/v1/refresh", json!({})).await.expect(422).json["error"], "no agent reads this");
 }
 
+#[tokio::test]
+async fn an_order_to_a_drive_arm_that_is_off_fails_fast() {
+    let api = Api::new();
+    api.told(|told| told.off = true);
+    assert_eq!(api.post("/v1/refresh", json!({})).await.expect(409).json["error"], "the drive arm is off");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_store_is_answered_within_two_seconds_and_orca_may_repeat() {
     let api = Api::new();

@@ -49,6 +49,8 @@ pub(crate) struct Told {
     pub(crate) panics: bool,
     /// Makes an order match nothing.
     pub(crate) matches_nothing: bool,
+    /// Makes an order meet a drive arm that is off.
+    pub(crate) off: bool,
 }
 
 /// Records what it is told.
@@ -69,6 +71,9 @@ impl Control for Fake {
         tokio::time::sleep(slow).await;
         let mut told = self.0.lock();
         assert!(!told.panics, "as asked");
+        if told.off {
+            return Err(OrderRefused::Off("the drive arm is off".to_owned()));
+        }
         if told.matches_nothing {
             return Err(OrderRefused::NothingMatches("no agent reads this".to_owned()));
         }
@@ -148,6 +153,8 @@ impl Control for Fake {
 
     async fn note(&self, entry: AuditEntry) -> Result<(), NotNow> {
         self.check()?;
+        let slow = self.0.lock().slow;
+        tokio::time::sleep(slow).await;
         self.0.lock().audit.push(entry);
         Ok(())
     }
@@ -246,11 +253,17 @@ impl Api {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let (fake, readiness) = (Fake::default(), Readiness::default());
+        let fake = Fake::default();
+        Self::over(setup, Arc::new(fake.clone()), fake)
+    }
+
+    /// The router over another [`Control`]; the fake is then told nothing.
+    pub(crate) fn over(setup: Setup, control: Arc<dyn Control>, fake: Fake) -> Self {
+        let readiness = Readiness::default();
         let environments = ["production", "staging"].map(|name| Environment::new(name).unwrap());
         let (log, log_level) = log_level::filter::<Registry>("info".parse().unwrap());
         let state = ApiState::new(Parts {
-            control: Arc::new(fake.clone()),
+            control,
             catalog: Arc::new(catalog()),
             accounts: watch::channel(Arc::new(setup.accounts)).1,
             environments: watch::channel(environments.to_vec()).1,
