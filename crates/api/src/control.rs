@@ -11,6 +11,7 @@ use aws_event_cache_model::{
 use aws_event_cache_store::{Journal, Store, StoreError};
 use serde_json::json;
 
+use crate::overrides::OverrideView;
 use crate::status::StatusReport;
 
 /// Engine and store, as the API sees them.
@@ -163,6 +164,8 @@ impl Control for EngineAndStore {
         let scopes = status.scopes.iter().map(|of| Ok((of.scope.clone(), serde_json::to_value(of)?)));
         let scopes = scopes.collect::<Result<_, _>>().map_err(not_json)?;
         let mut whole = serde_json::to_value(&status).map_err(not_json)?;
+        let overrides: Vec<OverrideView> = status.overrides.into_iter().map(OverrideView::from).collect();
+        whole["overrides"] = serde_json::to_value(overrides).map_err(not_json)?;
         whole["store"] =
             json!({"commits": self.store.commits(), "problem": problem, "counters": self.store.counters()?});
         Ok(StatusReport { whole, scopes })

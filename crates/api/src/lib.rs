@@ -32,6 +32,7 @@ mod refresh;
 mod router;
 mod state;
 mod status;
+mod status_schema;
 
 pub mod log_level;
 pub mod prometheus;

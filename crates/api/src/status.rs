@@ -12,6 +12,7 @@ use crate::body::{Fields, Query, Words};
 use crate::error::{ApiError, Invalid};
 use crate::order;
 use crate::state::ApiState;
+use crate::status_schema;
 
 /// How many entries a list gives unless told, and at most: the answer stays below a megabyte.
 const LIMITS: (usize, usize) = (100, 1_000);
@@ -52,7 +53,7 @@ pub struct StatusReport {
 /// How everything stands
 ///
 /// Mode, scopes, event streams, queue, counters, and problems in plain words.
-#[utoipa::path(get, path = "/v1/status", operation_id = "getStatus", tag = "status", responses((status = 200, description = "Everything", body = Object)))]
+#[utoipa::path(get, path = "/v1/status", operation_id = "getStatus", tag = "status", responses((status = 200, description = "Everything", body = status_schema::Status)))]
 pub(crate) async fn show(State(state): State<ApiState>) -> Result<Json<Value>, ApiError> {
     Ok(Json(state.control().status()?.whole))
 }
@@ -81,7 +82,7 @@ impl Fields for ScopeFilter {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ScopeList {
     /// Account, region, kind, cadence and why, last event, last refresh, heartbeat, backlog.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<status_schema::ScopeStatus>)]
     scopes: Vec<Value>,
 }
 

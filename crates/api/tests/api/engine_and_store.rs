@@ -220,3 +220,44 @@ async fn status_shows_engine_and_store_and_scopes_can_be_chosen() {
     assert_eq!(scopes("").await, status["scopes"].as_array().unwrap().len());
     assert_eq!(scopes("?account=staging&region=eu-west-1&kind=widgets").await, 1);
 }
+
+/// Every field that is shown is documented under its schema, and every documented one is shown.
+fn compare(document: &Value, schema: &Value, shown: &Value, at: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return compare(document, document.pointer(name.trim_start_matches('#')).unwrap(), shown, at);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let choice = choices.iter().find(|choice| choice.get("$ref").is_some()).unwrap();
+        return if shown.is_null() { () } else { compare(document, choice, shown, at) };
+    }
+    if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), shown.as_object()) {
+        let documented: Vec<&String> = properties.keys().collect();
+        let optional = |name: &&String| fields.contains_key(*name) || !required(schema, name);
+        assert!(fields.keys().all(|name| properties.contains_key(name)), "{at}: {documented:?} {shown}");
+        assert!(documented.iter().all(optional), "{at}: {documented:?} {shown}");
+        for (name, field) in fields {
+            compare(document, &properties[name], field, &format!("{at}/{name}"));
+        }
+    }
+    for item in shown.as_array().into_iter().flatten() {
+        compare(document, &schema["items"], item, &format!("{at}/*"));
+    }
+}
+
+fn required(schema: &Value, name: &str) -> bool {
+    schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name))
+}
+
+#[tokio::test]
+async fn status_shows_exactly_what_is_documented() {
+    let world = World::up(DriveMode::Enforce).await;
+    world.api.post("/v1/overrides", json!({"cadence": "15m", "for": "2h"})).await.expect(201);
+    let path = path_of(&world.api.post("/v1/refresh", json!({})).await.expect(202).json);
+    until("success", async || world.api.get(&path).await.json["status"] == "SUCCEEDED").await;
+    let status = world.api.get("/v1/status").await.expect(200).json;
+    for list in ["places", "scopes", "recent", "overrides"] {
+        assert_ne!(status[list], json!([]), "{list} is compared");
+    }
+    let document: Value = serde_json::from_str(&aws_event_cache_api::document()).unwrap();
+    compare(&document, &json!({"$ref": "#/components/schemas/Status"}), &status, "");
+}
