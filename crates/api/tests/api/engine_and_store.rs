@@ -228,7 +228,10 @@ fn compare(document: &Value, schema: &Value, shown: &Value, at: &str) {
     }
     if let Some(choices) = schema["oneOf"].as_array() {
         let choice = choices.iter().find(|choice| choice.get("$ref").is_some()).unwrap();
-        return if shown.is_null() { () } else { compare(document, choice, shown, at) };
+        if !shown.is_null() {
+            compare(document, choice, shown, at);
+        }
+        return;
     }
     if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), shown.as_object()) {
         let documented: Vec<&String> = properties.keys().collect();
