@@ -154,12 +154,14 @@ impl Refusal {
             | Self::TooOld
             | Self::FromTheFuture
             | Self::CertificateAddress
-            | Self::CertificateRejected
             | Self::SignatureVersion
             | Self::BadSignature
             | Self::ConfirmationAddress
             | Self::NotANotification => 403,
             Self::Internal => 500,
+            // The file came from SNS's own host: more likely our roots or AWS's names have changed than that somebody broke in there, and a message that is
+            // repeated for an hour outlasts the mending.
+            Self::CertificateRejected => 503,
             Self::CertificateUnavailable | Self::Busy | Self::TimedOut | Self::NotStored | Self::ShuttingDown => 503,
         }
     }

@@ -66,7 +66,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How many accepted messages are remembered, at about 40 bytes each: 100 a second for the two hours of `max_age`.
     pub replay_capacity: usize,
-    /// Whether envelopes that come through a queue are verified too. A queue is trusted by its policy, so this is a second lock.
+    /// Whether envelopes that come through a queue are verified too. A queue is trusted by its policy, so this is a second lock;
+    /// bare payloads carry no signature and stay trusted by the policy alone.
     pub verify_queue_envelopes: bool,
     /// Raw delivery, if an operator insists.
     pub raw: Option<RawDelivery>,

@@ -68,6 +68,7 @@ fn only_our_own_failures_are_retried() {
     let retried = Refusal::ALL.into_iter().filter(|refusal| refusal.is_retryable());
     let expected = [
         Refusal::CertificateUnavailable,
+        Refusal::CertificateRejected,
         Refusal::Busy,
         Refusal::TimedOut,
         Refusal::NotStored,

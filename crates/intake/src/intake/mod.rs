@@ -4,6 +4,7 @@
 //! its signature was checked and its hints were taken.
 
 mod memory;
+mod rules;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use aws_event_cache_model::telemetry::{Metric, count};
 use aws_event_cache_model::{Change, Hint, Origin, Source, Timestamp, What};
 use memory::Memory;
 use parking_lot::{Mutex, RwLock};
+use rules::{Rules, check_age};
 use tokio::sync::Semaphore;
 
 use crate::certs::{CertificateAddress, SigningCerts};
@@ -26,7 +28,7 @@ use crate::envelope::{Envelope, MessageType, SignatureVersion};
 use crate::refusal::Refusal;
 use crate::replay::{MessageKey, ReplayStore};
 use crate::samples::{Sample, redacted};
-use crate::settings::{AllowedTopics, Settings};
+use crate::settings::Settings;
 use crate::topic::Topic;
 
 /// How many confirmations may be under way. Each needs an allowed topic and a signature, so more than a few mean that something repeats them.
@@ -56,22 +58,6 @@ pub struct SnsHeaders<'a> {
     pub message_id: Option<&'a str>,
     /// `x-amz-sns-topic-arn`.
     pub topic_arn: Option<&'a str>,
-}
-
-/// What can change while running.
-struct Rules {
-    settings: Settings,
-    allowed: AllowedTopics,
-    catalog: Arc<Catalog>,
-}
-
-impl Rules {
-    fn of(settings: Settings, catalog: Arc<Catalog>) -> Arc<Self> {
-        if settings.endpoint_base.is_some() {
-            tracing::warn!("SNS addresses are taken from the configured base and not from AWS: for tests only");
-        }
-        Arc::new(Self { allowed: AllowedTopics::of(&settings), settings, catalog })
-    }
 }
 
 /// The intake: shared by the SNS endpoint and the SQS consumer.
@@ -438,19 +424,4 @@ fn take_ones_time(hint: &mut Hint) {
     if let What::Changed { change, .. } = &mut hint.what {
         *change = Change::Related;
     }
-}
-
-/// Whether the message is within the window. One outside may still be taken, if it is a notification.
-fn check_age(envelope: &Envelope<'_>, settings: &Settings, now: Timestamp) -> Result<bool, Refusal> {
-    let is_notification = envelope.message_type() == MessageType::Notification;
-    let max_age = if is_notification { settings.max_age } else { settings.confirmation_max_age };
-    let age = now.duration_since(envelope.published());
-    let refusal = if age > jiff::SignedDuration::try_from(max_age).unwrap_or(jiff::SignedDuration::MAX) {
-        Refusal::TooOld
-    } else if -age > jiff::SignedDuration::try_from(settings.max_ahead).unwrap_or(jiff::SignedDuration::MAX) {
-        Refusal::FromTheFuture
-    } else {
-        return Ok(true);
-    };
-    if is_notification && !settings.strict_age { Ok(false) } else { Err(refusal) }
 }

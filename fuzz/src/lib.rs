@@ -1,0 +1,73 @@
+//! What the fuzz targets share.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use aws_event_cache_catalog::Catalog;
+use aws_event_cache_intake::decode::{Context, Trust, decode};
+use aws_event_cache_intake::{CertificateAddress, CertsSettings, ChainCheck, FetchedCerts, SigningCerts, Topic};
+use aws_event_cache_model::{Source, Timestamp};
+use serde_json::{Map, Value, json};
+
+/// The shipped catalogue, read once.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::shipped);
+
+/// A fixed now, so that a crash repeats.
+pub fn now() -> Timestamp {
+    "2026-05-04T09:20:00Z".parse().expect("invariant: a timestamp")
+}
+
+/// Decodes a text as it comes by each way.
+pub fn decode_text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for trust in [Trust::Signed, Trust::Raw] {
+        let context = Context {
+            source: Source::Sns,
+            id: "id".into(),
+            region: "eu-west-1".parse().ok(),
+            origin: "fuzz".into(),
+            trust,
+        };
+        for hint in decode(text, &context, &CATALOG, now()).hints {
+            assert!(hint.origin.event.len() <= 120 && !hint.origin.event.chars().any(char::is_control));
+        }
+    }
+}
+
+/// Takes the input as a JSON object and decodes it once for each set of fields put on top, so that it reaches the decoder they stand for.
+pub fn decode_as(data: &[u8], each: impl Fn(&dyn Fn(Value))) {
+    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(data) else { return };
+    each(&|on_top: Value| {
+        let mut message: Map<String, Value> = fields.clone();
+        if let Value::Object(on_top) = on_top {
+            message.extend(on_top);
+        }
+        decode_text(Value::Object(message).to_string().as_bytes());
+    });
+}
+
+/// Takes the input as the `detail` of an event.
+pub fn decode_detail(data: &[u8], detail_types: &[&str]) {
+    let Ok(detail) = serde_json::from_slice::<Value>(data) else { return };
+    for detail_type in detail_types {
+        let event = json!({
+            "source": "aws.x", "detail-type": detail_type, "account": "111122223333", "region": "eu-west-1", "detail": detail
+        });
+        decode_text(event.to_string().as_bytes());
+    }
+}
+
+/// Takes the input as the file of a signing certificate.
+pub fn judge_certificate(data: &[u8]) {
+    const FILE: &str = "0123456789abcdef0123456789abcdef";
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(topic) = "arn:aws:sns:eu-west-1:111122223333:t".parse::<Topic>() else { return };
+    let url = format!("https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-{FILE}.pem");
+    let Ok(address) = CertificateAddress::of(&topic, &url, None) else { return };
+    let pinned = BTreeMap::from([(FILE.to_owned(), text.to_owned())]);
+    let settings = CertsSettings { chain: ChainCheck::NameOnly, pinned, ..CertsSettings::default() };
+    let Ok(certs) = FetchedCerts::new(settings) else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let judged = runtime.block_on(certs.certificate(&address, now()));
+    drop(judged);
+}
