@@ -57,8 +57,8 @@ fn readings(bytes: &str) -> Vec<String> {
     for names in [NOTIFICATION, WITH_SUBJECT, CONFIRMATION] {
         for values in cuts(bytes, names) {
             let body = body(names, &values);
-            if let Ok(envelope) = Envelope::parse(&body) {
-                assert_eq!(envelope.signed_bytes(), bytes.as_bytes());
+            // A field that the type does not sign is not read, so the bytes then differ.
+            if Envelope::parse(&body).is_ok_and(|envelope| envelope.signed_bytes() == bytes.as_bytes()) {
                 found.push(body);
             }
         }
@@ -66,29 +66,43 @@ fn readings(bytes: &str) -> Vec<String> {
     found
 }
 
-/// Lines of which borders are made, in any order.
+/// Lines of which borders are made: single ones, and those that begin a field with a value that has its form.
 fn line() -> impl Strategy<Value = String> {
     let words = [
         "Message",
         "MessageId",
         "Subject",
-        "SubscribeURL",
         "Timestamp",
-        "Token",
-        "TopicArn",
         "Type",
         "Notification",
-        "SubscriptionConfirmation",
-        "UnsubscribeConfirmation",
-        "11111111-2222-4333-8444-555555555555",
-        "2026-05-04T09:15:27.481Z",
-        TOPIC,
-        "abc123",
-        "https://evil.example/",
         "x",
         "",
+        "MessageId\n11111111-2222-4333-8444-555555555555",
+        "Subject\nk",
+        "SubscribeURL\nhttps://evil.example/",
+        "Timestamp\n2026-05-04T09:15:27.481Z",
+        "Token\nabc123",
+        "TopicArn\narn:aws:sns:eu-west-1:111122223333:cache-events",
+        "Type\nSubscriptionConfirmation",
+        "Type\nNotification",
     ];
     prop::sample::select(words.map(str::to_owned).to_vec())
+}
+
+/// The pairs of a whole confirmation or notification, to be put into a message.
+fn pairs() -> impl Strategy<Value = String> {
+    let inner = |names: &[&str], values: &[&str]| {
+        let pairs: Vec<String> = names.iter().zip(values).map(|(name, value)| format!("{name}\n{value}")).collect();
+        pairs.join("\n")["Message\n".len()..].to_owned()
+    };
+    let (id, time) = ("11111111-2222-4333-8444-555555555555", "2026-05-04T09:15:27.481Z");
+    let confirmation =
+        inner(CONFIRMATION, &["m", id, "https://evil.example/", time, "abc123", TOPIC, "SubscriptionConfirmation"]);
+    prop_oneof![Just(confirmation), Just(inner(WITH_SUBJECT, &["m", id, "k", time, TOPIC, "Notification"]))]
+}
+
+fn message() -> impl Strategy<Value = String> {
+    prop_oneof![3 => lines(12), 1 => (lines(3), pairs(), lines(3)).prop_map(|(a, b, c)| format!("{a}\n{b}\n{c}"))]
 }
 
 fn lines(most: usize) -> impl Strategy<Value = String> {
@@ -99,11 +113,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn signed_bytes_have_one_reading(message in lines(24), subject in prop::option::of(line())) {
+    fn signed_bytes_have_one_reading(message in message(), subject in prop::option::of(prop::sample::select(vec!["", "S", "Subject", "MessageId"]))) {
         let id = "99999999-2222-4333-8444-555555555555";
         let time = "2026-05-04T09:00:00.000Z";
         let values: Vec<&str> = match &subject {
-            Some(subject) => vec![&message, id, subject, time, TOPIC, "Notification"],
+            Some(subject) => vec![&message, id, *subject, time, TOPIC, "Notification"],
             None => vec![&message, id, time, TOPIC, "Notification"],
         };
         let names = if subject.is_some() { WITH_SUBJECT } else { NOTIFICATION };
@@ -114,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn a_confirmation_has_one_reading_too(message in lines(24)) {
+    fn a_confirmation_has_one_reading_too(message in message()) {
         let values = [&message, "99999999-2222-4333-8444-555555555555", "https://sns.eu-west-1.amazonaws.com/", "2026-05-04T09:00:00.000Z", "abc", TOPIC, "SubscriptionConfirmation"];
         let genuine = body(CONFIRMATION, &values);
         let bytes = String::from_utf8(Envelope::parse(&genuine).unwrap().signed_bytes()).unwrap();
