@@ -1,5 +1,6 @@
 //! The SNS endpoint: reads a bounded body in a bounded time and answers with a status and nothing else, since SNS does not read more and an attacker does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_event_cache_model::Source;
@@ -28,13 +29,14 @@ struct Endpoint {
     slots: Semaphore,
 }
 
-/// A router for the configured paths. Any `Content-Type` will do: SNS sends JSON as `text/plain` unless told otherwise.
+/// A router for the configured paths, each of which begins with a slash. Any `Content-Type` will do: SNS sends JSON as `text/plain` unless told otherwise.
 pub fn router(intake: Arc<Intake>) -> Router {
     let settings = intake.settings();
     let endpoint =
         Arc::new(Endpoint { intake, slots: Semaphore::new(settings.in_flight.max(1)), settings: settings.clone() });
     let mut router = Router::new();
-    for path in &settings.paths {
+    // Each once: of two equal routes axum makes a panic.
+    for path in settings.paths.iter().collect::<BTreeSet<_>>() {
         router = router.route(path, post(receive));
     }
     if let Some(raw) = &settings.raw {

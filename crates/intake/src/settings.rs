@@ -71,7 +71,7 @@ pub struct Settings {
     pub verify_queue_envelopes: bool,
     /// Raw delivery, if an operator insists.
     pub raw: Option<RawDelivery>,
-    /// Replaces `https://<SNS host>` in certificate and confirmation addresses, for topics that are not AWS's: tests and emulators. Never in production:
+    /// Replaces `https://<SNS host>` (so no slash at its end) in certificate and confirmation addresses, for topics that are not AWS's: tests and emulators. Never in production:
     /// whoever controls that address can forge messages.
     pub endpoint_base: Option<String>,
 }

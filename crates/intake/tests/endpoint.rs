@@ -94,7 +94,7 @@ async fn other_methods_and_paths_are_turned_away() {
 #[tokio::test]
 async fn every_path_takes_messages_whatever_their_content_type() {
     let world = World::with(Settings {
-        paths: vec!["/v1/sns".into(), "/webhooks/aws-event-cache".into(), "/my/own".into()],
+        paths: vec!["/v1/sns".into(), "/webhooks/aws-event-cache".into(), "/my/own".into(), "/my/own".into()],
         ..Settings::default()
     });
     let types = ["text/plain; charset=UTF-8", "application/json", "application/xml", "nonsense"];

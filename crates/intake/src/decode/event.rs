@@ -4,7 +4,10 @@ use aws_event_cache_model::{Place, What};
 use serde_json::Value;
 
 use super::facts::{Facts, id, place, text, time};
-use super::{Decoder, Payload, alarm};
+use super::{Decoder, Payload, Standing, alarm};
+
+/// Sources that speak of no resource's state: notices to people. What they say of quotas is how full they are, never that one was raised.
+const QUIET: [&str; 4] = ["aws.health", "aws.trustedadvisor", "aws.support", "aws.signin"];
 
 impl Decoder<'_> {
     pub(super) fn event(&self, event: &Value) -> Facts {
@@ -35,6 +38,9 @@ impl Decoder<'_> {
             facts.say(What::Throttled { service });
         }
         facts.take(self.catalog.of_event(event));
+        if facts.standing == Standing::Unknown && text(event, "source").is_some_and(|source| QUIET.contains(&source)) {
+            facts.standing = Standing::NoInterest;
+        }
         facts
     }
 }

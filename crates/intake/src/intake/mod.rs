@@ -233,7 +233,7 @@ impl Intake {
             MessageType::SubscriptionConfirmation => self.confirm(envelope, rules)?,
             MessageType::UnsubscribeConfirmation => self.stopped(envelope, source).await?,
         };
-        self.replay.lock().record(key);
+        self.remember(key);
         Ok(accepted)
     }
 
@@ -295,7 +295,7 @@ impl Intake {
             return Ok(Accepted::Duplicate);
         }
         let accepted = self.notified(message, context, rules, true).await?;
-        self.replay.lock().record(key);
+        self.remember(key);
         Ok(accepted)
     }
 
@@ -305,6 +305,16 @@ impl Intake {
             count(Metric::MessagesDuplicate, &[("source", source.as_str())]);
         }
         known
+    }
+
+    fn remember(&self, key: MessageKey) {
+        let mut replay = self.replay.lock();
+        replay.record(key);
+        let first_forgotten = replay.evicted() == 1;
+        drop(replay);
+        if first_forgotten && self.memory.lock().tell_once("replay store", "full") {
+            tracing::info!("the replay store is full; a repeat of what it forgets costs a needless refresh");
+        }
     }
 
     /// Decodes and hands over.
