@@ -331,3 +331,6 @@ fn fly(inner: Arc<Inner>, flight: Flight, touch: bool) -> BoxFuture<'static, Don
 fn failed(why: String) -> Outcome {
     Outcome::Failed { why, retry: Retry::Backoff }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A small invented world for tests: one service, a few kinds, and Spinnaker accounts.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_event_cache_catalog::{Catalog, Roster};
@@ -13,7 +13,7 @@ use aws_event_cache_model::{
 use crate::moment::after;
 use crate::profiles::Profiles;
 
-pub(crate) use world::*;
+pub(crate) use world::{PROD, TEST};
 
 #[path = "../tests/fixtures/world.rs"]
 mod world;
@@ -21,6 +21,12 @@ mod world;
 /// So many seconds after the beginning of time.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     after(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
+}
+
+/// Parsed once: property tests ask for it thousands of times.
+pub(crate) fn catalog() -> Arc<Catalog> {
+    static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| Arc::new(world::catalog()));
+    CATALOG.clone()
 }
 
 pub(crate) fn kind(id: &str) -> KindId {
