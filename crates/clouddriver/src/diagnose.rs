@@ -81,7 +81,7 @@ pub fn diagnose(evidence: &Evidence) -> Vec<Problem> {
         problems.push(Problem {
             severity: Severity::Info,
             text: format!(
-                "{agents} agents poll every {seen} s, not every {expected} s as configured here; what is seen is used. Set clouddriver.polling to Clouddriver's own settings"
+                "{agents} agents poll every {seen} s, not every {expected} s as configured here; what is seen is used. Set clouddriver.stockInterval to Clouddriver's own"
             ),
         });
     }

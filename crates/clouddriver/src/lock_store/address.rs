@@ -59,21 +59,21 @@ impl fmt::Display for Namespace {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// The URL has another form.
-    #[error("lockStore.url begins with {0:?}; it must begin with {FORMS}")]
+    #[error("the lock store's URL begins with {0:?}; it must begin with {FORMS}")]
     Form(String),
     /// It begins well, but cannot be read as a URL.
-    #[error("lockStore.url cannot be read: {0}")]
+    #[error("the lock store's URL cannot be read: {0}")]
     Url(String),
     /// A database URL without a database.
     #[error(
-        "lockStore.url names no database: add /clouddriver, or how Clouddriver's database is called, after the host"
+        "the lock store's URL names no database: add /clouddriver, or how Clouddriver's database is called, after the host"
     )]
     NoDatabase,
     /// A namespace that is not an identifier.
-    #[error("lockStore.namespace {0:?} is not 1 to 40 letters, digits and underscores")]
+    #[error("the lock store's table namespace {0:?} is not 1 to 40 letters, digits and underscores")]
     Namespace(String),
     /// A TLS mode that is unknown.
-    #[error("lockStore.url: {0:?} is not a TLS mode (disable, prefer, require, verify-ca, verify-full)")]
+    #[error("the lock store's URL: {0:?} is not a TLS mode (disable, prefer, require, verify-ca, verify-full)")]
     TlsMode(String),
 }
 

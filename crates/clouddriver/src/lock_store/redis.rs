@@ -5,7 +5,9 @@
 //!
 //! Least rights (Redis ACL): the agents' keys with `+get +set +del +pttl +type +exists +evalsha +script|load +role +ping`.
 //!
-//! Every script works on one key, so that it also works where keys are spread over a cluster's slots.
+//! One address: a server, a managed primary endpoint, or a proxy. Sentinels are not asked, nor redirections of a cluster followed, as in Clouddriver's usual settings.
+//!
+//! Every script works on one key, so that it also works where a proxy spreads keys over a cluster's slots.
 
 use std::sync::LazyLock;
 use std::time::Duration;

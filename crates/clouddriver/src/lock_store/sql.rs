@@ -6,6 +6,9 @@
 //!
 //! Least rights: `SELECT`, `UPDATE` and `DELETE` on that one table. We never insert: an agent without a row is about to run.
 //!
+//! A MySQL 8 user with `caching_sha2_password` (its default) needs TLS, since without it the password would have to be encrypted with the server's RSA key, which we do not do:
+//! leave `useSSL=false` out of the URL, or create the user with another plugin.
+//!
 //! The namespace becomes part of an identifier and therefore is a [`Namespace`]; everything else is bound.
 
 use std::collections::HashMap;

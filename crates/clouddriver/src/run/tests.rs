@@ -175,10 +175,8 @@ proptest! {
                 model.tick(now, run_ms);
                 next_tick += tick;
             }
-            if held && model.running.is_none() && now < phase {
-                if let Some(lock) = &mut model.lock {
-                    *lock = Lock { owner: "aws-event-cache:x".into(), expires: at(now + 110_000), ..lock.clone() };
-                }
+            if held && model.running.is_none() && now < phase && let Some(lock) = &mut model.lock {
+                *lock = Lock { owner: "aws-event-cache:x".into(), expires: at(now + 110_000), ..lock.clone() };
             }
             if now < next_poll {
                 continue;

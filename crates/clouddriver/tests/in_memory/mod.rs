@@ -152,6 +152,45 @@ async fn an_agent_that_no_replica_starts_is_a_failure_in_plain_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_that_was_begun_before_the_lock_was_taken_away_proves_nothing() {
+    let (world, _scheduler) = World::with_clouddriver(1).await;
+    let driver = world.driver();
+    // So long that the watch loop looks again meanwhile, and still sees the idle lock.
+    *world.locks.writes_take.lock() = Duration::from_millis(700);
+    let since = world.clock.now();
+    let outcome = driver.refresh(&request(&world.agents[0], since)).await;
+    let Outcome::Refreshed { ended, means: Means::ForcedRun, .. } = outcome else { panic!("{outcome:?}") };
+    let run = world.fleet.runs(&world.agents[0].name).into_iter().find(|run| run.started >= since);
+    assert!(run.as_ref().is_some_and(|run| run.ended.is_some_and(|end| end <= ended)), "{run:?} {outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_not_held_while_a_refresh_of_it_is_wanted() {
+    let world = World::new(1);
+    let agent = &world.agents[0];
+    world.fleet.takes(&agent.name, Duration::from_secs(8));
+    let _scheduler = start(&world.locks, &world.fleet);
+    world.clock.sleep(Duration::from_secs(3)).await;
+    let driver = world.driver();
+    let request = request(agent, world.clock.now());
+    let holds = world.hold_all(HOUR);
+    let holding = async {
+        loop {
+            driver.hold(&holds).await.unwrap();
+            world.clock.sleep(Duration::from_millis(7)).await;
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = driver.refresh(&request) => outcome,
+        () = holding => unreachable!(),
+    };
+    assert!(matches!(outcome, Outcome::Refreshed { means: Means::ForcedRun, .. }), "{outcome:?}");
+    assert_eq!(world.locks.writes.load(SeqCst), 1, "the release, and no hold");
+    driver.hold(&holds).await.unwrap();
+    assert_eq!(world.locks.writes.load(SeqCst), 2, "held again as soon as the refresh is over");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lock_store_that_is_away_for_a_moment_does_not_lose_a_refresh() {
     let (world, _scheduler) = World::with_clouddriver(1).await;
     let driver = world.driver();

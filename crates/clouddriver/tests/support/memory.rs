@@ -23,6 +23,8 @@ pub struct MemoryLocks {
     pub reads: AtomicUsize,
     pub writes: AtomicUsize,
     pub away: AtomicBool,
+    /// How long a write takes until it is done.
+    pub writes_take: Mutex<Duration>,
 }
 
 impl MemoryLocks {
@@ -34,8 +36,10 @@ impl MemoryLocks {
         }
     }
 
-    fn write(&self, agent: &AgentName, seen: &Lock, new: Option<Lock>) -> Result<Written, LockStoreError> {
+    async fn write(&self, agent: &AgentName, seen: &Lock, new: Option<Lock>) -> Result<Written, LockStoreError> {
         self.answers()?;
+        let takes = *self.writes_take.lock();
+        tokio::time::sleep(takes).await;
         self.writes.fetch_add(1, SeqCst);
         let mut locks = self.locks.lock();
         if locks.get(agent) != Some(seen) {
@@ -65,11 +69,11 @@ impl LockStore for MemoryLocks {
     }
 
     async fn release_if(&self, agent: &AgentName, seen: &Lock) -> Result<Written, LockStoreError> {
-        self.write(agent, seen, None)
+        self.write(agent, seen, None).await
     }
 
     async fn hold_if(&self, agent: &AgentName, seen: &Lock, until: Timestamp) -> Result<Written, LockStoreError> {
-        self.write(agent, seen, Some(Lock { owner: OURS.into(), expires: until, acquired: seen.acquired }))
+        self.write(agent, seen, Some(Lock { owner: OURS.into(), expires: until, acquired: seen.acquired })).await
     }
 
     async fn let_go(&self, agents: &[AgentName]) -> Result<u64, LockStoreError> {
