@@ -55,10 +55,8 @@ impl World {
         }));
         let catalog = world::catalog();
         let roster = catalog.roster(&accounts, &StockPolling::default());
-        let profiles = Profiles {
-            by_environment: BTreeMap::from([(production.clone(), world::profile())]),
-            fallback: production,
-        };
+        let profiles =
+            Profiles { by_environment: BTreeMap::from([(production.clone(), world::profile())]), fallback: production };
         assert!(accounts.named(world::PROD).is_none() && accounts.named(world::TEST).is_none());
         Self { catalog, roster, accounts, profiles, hints: (0..HINTS).map(hint).collect() }
     }

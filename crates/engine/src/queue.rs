@@ -13,7 +13,6 @@
 //!    nothing starves.
 //! 7. Backoff belongs to the key: hints do not shorten it (an operator does), success resets it, and a retry keeps its class.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
@@ -22,9 +21,11 @@ use aws_event_cache_model::{Cause, Class, Resources, Timestamp};
 
 use crate::moment::after;
 
+mod item;
 mod lines;
 
-use lines::{Lines, Place};
+use item::{Item, Slot};
+use lines::Lines;
 
 #[cfg(test)]
 mod tests;
@@ -98,7 +99,7 @@ pub enum Landing<K> {
     /// A run started at this time and ended; it satisfies whatever was added since, as far as it started late enough. `None`: satisfied, but by no run.
     Done(Option<Timestamp>),
     /// It is to be tried again: after the key's backoff, or after the pause given if that is longer.
-    Again(Taken<K>, Option<Duration>),
+    Again(Box<Taken<K>>, Option<Duration>),
     /// It will not be tried again.
     GivenUp,
 }
@@ -145,165 +146,6 @@ impl Depth {
             Class::Settle => &mut self.settle,
             Class::Sweep => &mut self.sweep,
         }
-    }
-}
-
-/// What is wanted of one key, merged.
-#[derive(Debug, Clone)]
-struct Item {
-    class: Class,
-    not_before: Timestamp,
-    /// Windows, first and last addition of the class that debounces.
-    debounce: Option<(Debounce, Timestamp, Timestamp)>,
-    spacing: Duration,
-    since: Timestamp,
-    resources: Resources,
-    cause: Cause,
-    causes: u32,
-    attempt: u32,
-    added: Timestamp,
-    /// Its place in the line of its class: earlier tickets go first.
-    ticket: u64,
-    /// Put off by the budget, or by a failure that said how long.
-    deferred: Timestamp,
-}
-
-impl Item {
-    fn new(want: Want, ticket: u64, now: Timestamp) -> Self {
-        Self {
-            class: want.class,
-            not_before: want.not_before.min(after(now, FARTHEST)),
-            debounce: want.debounce.map(|windows| (windows, now, now)),
-            spacing: want.spacing.min(FARTHEST),
-            since: want.since.min(after(now, FARTHEST)),
-            resources: want.resources,
-            cause: want.cause,
-            causes: 1,
-            attempt: 0,
-            added: now,
-            ticket,
-            deferred: Timestamp::MIN,
-        }
-    }
-
-    /// What was popped and could not be done yet.
-    fn again<K>(taken: Taken<K>, until: Timestamp, now: Timestamp) -> (K, Self) {
-        let item = Self {
-            class: taken.class,
-            not_before: now,
-            debounce: None,
-            spacing: taken.spacing,
-            since: taken.since,
-            resources: taken.resources,
-            cause: taken.cause,
-            causes: taken.causes,
-            attempt: taken.attempt,
-            added: taken.added,
-            ticket: taken.ticket,
-            deferred: until,
-        };
-        (taken.key, item)
-    }
-
-    fn merge(&mut self, want: Want, now: Timestamp) {
-        match want.class.cmp(&self.class) {
-            Ordering::Greater => self.debounce = want.debounce.map(|windows| (windows, now, now)),
-            Ordering::Equal => {
-                self.debounce = match (self.debounce, want.debounce) {
-                    (Some((_, first, _)), Some(windows)) => Some((windows, first, now)),
-                    _ => None,
-                };
-            }
-            Ordering::Less => {}
-        }
-        if want.class == Class::Operator {
-            self.deferred = Timestamp::MIN;
-        }
-        self.class = self.class.max(want.class);
-        self.not_before = self.not_before.min(want.not_before);
-        self.spacing = want.spacing.min(FARTHEST);
-        self.since = self.since.max(want.since.min(after(now, FARTHEST)));
-        self.resources.merge(want.resources);
-        self.causes = self.causes.saturating_add(1);
-    }
-
-    /// Takes in what was added to the key while it was in flight.
-    fn absorb(&mut self, newer: Item) {
-        self.class = self.class.max(newer.class);
-        self.since = self.since.max(newer.since);
-        self.spacing = newer.spacing;
-        self.resources.merge(newer.resources);
-        self.causes = self.causes.saturating_add(newer.causes);
-    }
-
-    fn take<K>(self, key: K) -> Taken<K> {
-        Taken {
-            key,
-            class: self.class,
-            since: self.since,
-            resources: self.resources,
-            cause: self.cause,
-            causes: self.causes,
-            attempt: self.attempt,
-            added: self.added,
-            spacing: self.spacing,
-            ticket: self.ticket,
-        }
-    }
-}
-
-/// All that is known of one key.
-#[derive(Debug)]
-struct Slot {
-    /// What is wanted; while a flight is under way, what was added since it began.
-    item: Option<Item>,
-    place: Place,
-    in_flight: bool,
-    /// Removed while in flight: forgotten when the flight ends.
-    gone: bool,
-    /// When its last run started.
-    started: Option<Timestamp>,
-    failures: u32,
-    backoff: Timestamp,
-}
-
-impl Slot {
-    fn new() -> Self {
-        Self {
-            item: None,
-            place: Place::Nowhere,
-            in_flight: false,
-            gone: false,
-            started: None,
-            failures: 0,
-            backoff: Timestamp::MIN,
-        }
-    }
-
-    /// When the item may go.
-    fn ready_at(&self, item: &Item) -> Timestamp {
-        let mut at = item.not_before.max(self.backoff).max(item.deferred);
-        if let Some((windows, first, last)) = item.debounce {
-            at = at.max(after(last, windows.idle).min(after(first, windows.max)));
-        }
-        match self.started {
-            Some(started) if item.class < Class::Operator => at.max(after(started, item.spacing)),
-            _ => at,
-        }
-    }
-
-    fn forgive(&mut self) {
-        self.failures = 0;
-        self.backoff = Timestamp::MIN;
-    }
-
-    /// Notes a failure and says until when the key rests.
-    fn back_off(&mut self, pause: Option<Duration>, now: Timestamp) -> Timestamp {
-        let doubled = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16));
-        self.failures = self.failures.saturating_add(1);
-        let pause = doubled.min(LONGEST_BACKOFF).max(pause.unwrap_or_default()).min(FARTHEST);
-        self.backoff = after(now, pause);
-        self.backoff
     }
 }
 
@@ -397,7 +239,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             Landing::Again(mut taken, pause) => {
                 taken.attempt = taken.attempt.saturating_add(1);
                 let until = self.slots.get_mut(key).map_or(now, |slot| slot.back_off(pause, now));
-                self.give_back(taken, until, now);
+                self.give_back(*taken, until, now);
             }
             Landing::GivenUp => {
                 if let Some(slot) = self.slots.get_mut(key) {

@@ -46,12 +46,19 @@ impl SpinnakerAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
     by_name: BTreeMap<String, SpinnakerAccount>,
+    /// Names by AWS account: every hint asks for them, and there may be hundreds of accounts.
+    names: BTreeMap<AccountId, Vec<String>>,
 }
 
 impl Accounts {
     /// Takes the accounts; of two with one name the later wins.
     pub fn new(accounts: impl IntoIterator<Item = SpinnakerAccount>) -> Self {
-        Self { by_name: accounts.into_iter().map(|a| (a.name.clone(), a)).collect() }
+        let by_name: BTreeMap<String, SpinnakerAccount> = accounts.into_iter().map(|a| (a.name.clone(), a)).collect();
+        let mut names: BTreeMap<AccountId, Vec<String>> = BTreeMap::new();
+        for account in by_name.values() {
+            names.entry(account.account.clone()).or_default().push(account.name.clone());
+        }
+        Self { by_name, names }
     }
 
     /// All accounts, by name.
@@ -65,8 +72,8 @@ impl Accounts {
     }
 
     /// The Spinnaker accounts that stand for an AWS account.
-    pub fn of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = &'a SpinnakerAccount> {
-        self.iter().filter(move |a| a.account == *account)
+    pub fn of<'a>(&'a self, account: &AccountId) -> impl Iterator<Item = &'a SpinnakerAccount> + use<'a> {
+        self.names.get(account).into_iter().flatten().filter_map(|name| self.by_name.get(name))
     }
 
     /// Whether an AWS account is served at all; messages about others are counted and dismissed.
@@ -84,7 +91,7 @@ impl Accounts {
 
     /// The environment of an AWS account: that of the first Spinnaker account that stands for it.
     pub fn environment_of(&self, account: &AccountId) -> Option<&Environment> {
-        self.iter().find(|a| a.account == *account).map(|a| &a.environment)
+        self.of(account).next().map(|a| &a.environment)
     }
 
     /// How many accounts there are.

@@ -103,7 +103,7 @@ impl Core {
                 self.counters.retries += 1;
                 count(Metric::QueueRetries, &[]);
                 let key = taken.key.clone();
-                self.queue.done(&key, Landing::Again(taken, pause), now);
+                self.queue.done(&key, Landing::Again(Box::new(taken), pause), now);
                 Changes::default()
             }
         }

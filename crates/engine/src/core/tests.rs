@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_event_cache_model::{
-    AgentSeen, AgentState, Change, Hint, Hold, Means, Outcome, OverrideScope, RefreshId, RefreshOrder, RefreshState, Retry,
-    Setting, What,
+    AgentSeen, AgentState, Change, Hint, Hold, Means, Outcome, OverrideScope, RefreshId, RefreshOrder, RefreshState,
+    Retry, Setting, What,
 };
 
 use proptest::prelude::*;
@@ -308,7 +308,10 @@ fn after_a_gap_own_polls_are_awaited_before_runs_are_forced() {
     let mut world = World::recovered(DriveMode::Enforce, Recovered::default());
     assert!(world.next(START + 10).is_empty());
     world.idle(WIDGETS, START + 20, START + 21);
-    world.core.seen(&[AgentSeen { agent: name(GADGETS), state: AgentState::Held { until: at(START + 100) } }], at(START + 21));
+    world.core.seen(
+        &[AgentSeen { agent: name(GADGETS), state: AgentState::Held { until: at(START + 100) } }],
+        at(START + 21),
+    );
     assert_eq!(world.force(START + 22), [GADGETS], "held by a life that ended: its own poll is not near");
     let rest = world.force(START + 46);
     assert_eq!(rest.len(), world.core.view.roster.agents().len() - 2);
@@ -331,8 +334,12 @@ fn what_was_owed_before_a_restart_is_run_first_and_after_the_restart() {
 
 #[test]
 fn a_debt_of_an_agent_that_nobody_knows_becomes_a_visible_failure() {
-    let owed = vec![(name("gone/eu-west-1/WidgetCachingAgent"), Class::Event, Resources::default(), Cause::own("x", at(0)))];
-    let mut world = World::recovered(DriveMode::Enforce, Recovered { owed, clean: true, last_alive: Some(at(START)), ..Recovered::default() });
+    let owed =
+        vec![(name("gone/eu-west-1/WidgetCachingAgent"), Class::Event, Resources::default(), Cause::own("x", at(0)))];
+    let mut world = World::recovered(
+        DriveMode::Enforce,
+        Recovered { owed, clean: true, last_alive: Some(at(START)), ..Recovered::default() },
+    );
     let mut changes = Changes::default();
     for now in (START..START + 700).step_by(10) {
         assert!(world.core.next(at(now), &mut changes).is_none());
@@ -346,7 +353,13 @@ fn a_debt_of_an_agent_that_nobody_knows_becomes_a_visible_failure() {
 fn an_account_that_goes_takes_its_agents_along() {
     let mut world = World::settled(DriveMode::Enforce);
     world.widget(1_100);
-    let order = RefreshOrder { accounts: Some(vec!["prod".into()]), regions: None, kinds: None, name: None, class: Class::Operator };
+    let order = RefreshOrder {
+        accounts: Some(vec!["prod".into()]),
+        regions: None,
+        kinds: None,
+        name: None,
+        class: Class::Operator,
+    };
     let id = world.core.order(order, "me", at(1_102)).unwrap().record.id;
     let rest = Arc::new(Accounts::new(testing::accounts().iter().filter(|a| a.name == "test").cloned()));
     let roster = world.core.view.catalog.roster(&rest, &StockPolling::default());
@@ -366,7 +379,8 @@ fn an_order_names_what_it_cannot_find_and_what_is_nearest() {
         name: None,
         class: Class::Operator,
     };
-    let error = |world: &mut World, order| world.core.order(order, "me", at(1_100)).map(|o| o.record).unwrap_err().to_string();
+    let error =
+        |world: &mut World, order| world.core.order(order, "me", at(1_100)).map(|o| o.record).unwrap_err().to_string();
     assert!(error(&mut world, order(Some("prot"), None)).contains("did you mean `prod`?"));
     assert!(error(&mut world, order(None, Some("wiget"))).contains("did you mean `widget`?"));
     assert!(error(&mut world, order(None, Some("orphan"))).contains("no agent reads"));
@@ -416,7 +430,9 @@ fn canceling_takes_back_what_nobody_else_waits_for() {
 fn a_kill_switch_lets_go_and_forces_nothing_and_own_polls_pay_what_is_owed() {
     let mut world = World::settled(DriveMode::Enforce);
     assert!(!world.holds(START + 10).is_empty());
-    world.core.set_override(testing::override_of("k", OverrideScope::default(), Setting::KillSwitch, at(2_000)), at(1_020));
+    world
+        .core
+        .set_override(testing::override_of("k", OverrideScope::default(), Setting::KillSwitch, at(2_000)), at(1_020));
     assert!(world.core.release_due && world.holds(1_021).is_empty());
     world.widget(1_030);
     assert!(world.next(1_040).is_empty());
@@ -437,7 +453,9 @@ fn overrides_of_cadence_and_budget_are_in_force_at_once() {
     world.core.set_override(testing::override_of("c", scope, cadence, at(5_000)), at(1_010));
     let until = between(at(START + 5), world.hold_of(WIDGETS, 1_010).unwrap());
     assert!((108..=120).contains(&until.as_secs()));
-    world.core.set_override(testing::override_of("b", OverrideScope::default(), Setting::Budget(0.01), at(5_000)), at(1_010));
+    world
+        .core
+        .set_override(testing::override_of("b", OverrideScope::default(), Setting::Budget(0.01), at(5_000)), at(1_010));
     world.widget(1_100);
     assert_eq!(world.next(1_105).len(), 1, "one token: the first run leaves the bucket in debt");
 }

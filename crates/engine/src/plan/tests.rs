@@ -77,7 +77,13 @@ fn the_decision_table() {
     row(changed("widget", "w-1", Change::Created), &all, &widgets, &[life], Verdict::Planned(3));
     row(changed("widget", "w-1", Change::Deleted), &all, &widgets, &[life], Verdict::Planned(3));
     // An oversized item: the key is enough; without a key, all of the kind.
-    row(any_widget, &all, &["eu-west-1/widget *", "eu-west-1/gadget *", "eu-west-1/health *"], &[life], Verdict::Planned(3));
+    row(
+        any_widget,
+        &all,
+        &["eu-west-1/widget *", "eu-west-1/gadget *", "eu-west-1/health *"],
+        &[life],
+        Verdict::Planned(3),
+    );
     // Two agents read gadgets; they touch nothing.
     row(
         changed("gadget", "g-1", Change::Updated),
@@ -89,11 +95,23 @@ fn the_decision_table() {
     // Only relations changed: it can wait.
     row(changed("widget", "w-1", Change::Related), &all_settle, &widgets, &[life], Verdict::Planned(3));
     // A role that Clouddriver assumes: also doubt what was refused and cached, and retry what failed.
-    row(access(Some("spinnaker-managed")), &passes, &[r#"global/pass ["spinnaker-managed"]"#], &doubted, Verdict::Planned(1));
+    row(
+        access(Some("spinnaker-managed")),
+        &passes,
+        &[r#"global/pass ["spinnaker-managed"]"#],
+        &doubted,
+        Verdict::Planned(1),
+    );
     row(access(None), &passes, &["global/pass *"], &doubted, Verdict::Planned(1));
     // Another role: only its own kind.
     row(access(Some("somebody")), &passes, &[r#"global/pass ["somebody"]"#], &[life], Verdict::Planned(1));
-    row(changed("pass", "somebody", Change::Updated), &passes, &[r#"global/pass ["somebody"]"#], &[life], Verdict::Planned(1));
+    row(
+        changed("pass", "somebody", Change::Updated),
+        &passes,
+        &[r#"global/pass ["somebody"]"#],
+        &[life],
+        Verdict::Planned(1),
+    );
     // Throttling and quotas move budgets and refresh nothing.
     row(What::Throttled { service: service.clone() }, &[], &[], &[life, "cut test in eu-west-1"], Verdict::NothingToDo);
     row(
@@ -111,7 +129,13 @@ fn the_decision_table() {
     // A kind that the catalogue does not have: counted, and still a sign of life.
     row(changed("teapot", "t-1", Change::Updated), &[], &[], &[life], Verdict::Unknown);
     // A kind that no agent of these accounts reads: stale for answers, nothing to run.
-    row(changed("orphan", "o-1", Change::Updated), &[], &[r#"eu-west-1/orphan ["o-1"]"#], &[life], Verdict::NothingToDo);
+    row(
+        changed("orphan", "o-1", Change::Updated),
+        &[],
+        &[r#"eu-west-1/orphan ["o-1"]"#],
+        &[life],
+        Verdict::NothingToDo,
+    );
 }
 
 #[test]
@@ -165,7 +189,8 @@ fn a_kind_that_is_not_watched_is_invalidated_and_not_run() {
 
 #[test]
 fn an_account_whose_role_is_unknown_may_assume_any() {
-    let unknown = testing::accounts().iter().cloned().map(|a| SpinnakerAccount { assume_role: None, ..a }).collect::<Vec<_>>();
+    let unknown =
+        testing::accounts().iter().cloned().map(|a| SpinnakerAccount { assume_role: None, ..a }).collect::<Vec<_>>();
     let hint = hint(What::AccessChanged { role: Some(name("somebody")) }, 100);
     let plan = plan(&hint, &catalog(), &roster(), &Accounts::new(unknown), &testing::profiles(), at(102));
     assert!(plan.effects.contains(&Effect::AccessDoubted(place().account)));
@@ -175,7 +200,10 @@ fn an_account_whose_role_is_unknown_may_assume_any() {
 fn resources_are_named_for_the_kind_that_changed_and_whole_for_what_it_touches() {
     let plan = planned(&hint(changed("widget", "w-1", Change::Updated), 100));
     let widgets = plan.wanted.iter().find(|w| w.agent.name.as_str().ends_with("WidgetCachingAgent")).unwrap();
-    assert_eq!(widgets.resources.named().map(|(k, n)| (k.as_str(), n.as_str())).collect::<Vec<_>>(), [("widget", "w-1")]);
+    assert_eq!(
+        widgets.resources.named().map(|(k, n)| (k.as_str(), n.as_str())).collect::<Vec<_>>(),
+        [("widget", "w-1")]
+    );
     assert_eq!(widgets.resources.whole().map(KindId::as_str).collect::<Vec<_>>(), ["gadget"]);
 }
 

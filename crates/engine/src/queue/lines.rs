@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_event_cache_model::{Class, Timestamp};
 
-use super::{Depth, Slot};
+use super::Depth;
+use super::item::Slot;
 
 /// Where an entry's ticket lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

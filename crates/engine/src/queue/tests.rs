@@ -215,7 +215,7 @@ impl Both {
             Step::Fail { key, pause } => {
                 if let Some(taken) = self.flying.remove(&key) {
                     let pause = pause.map(Duration::from_millis);
-                    self.queue.done(&key, Landing::Again(taken, pause), now);
+                    self.queue.done(&key, Landing::Again(Box::new(taken), pause), now);
                     self.model.fail(key, pause, now);
                 }
             }
@@ -339,7 +339,7 @@ fn an_operator_passes_over_debounce_spacing_and_backoff() {
     queue.add(1, now_want(Class::Operator, 20_000), at(20_000));
     let taken = queue.pop_ready(at(20_000)).unwrap();
     assert_eq!((taken.class, taken.causes, taken.cause.received), (Class::Operator, 2, at(10)));
-    queue.done(&1, Landing::Again(taken, Some(Duration::from_secs(120))), at(20_000));
+    queue.done(&1, Landing::Again(Box::new(taken), Some(Duration::from_secs(120))), at(20_000));
     assert_eq!(queue.pop_ready(at(60_000)), None, "a retry keeps its backoff, whatever its class");
     queue.add(1, now_want(Class::Event, 60_000), at(60_000));
     assert_eq!(queue.pop_ready(at(70_000)), None, "a hint does not end a backoff");
@@ -368,7 +368,7 @@ fn failures_double_the_pause_up_to_five_minutes_and_success_resets_it() {
     for _ in 0..11 {
         let taken = queue.pop_ready(at(now)).unwrap();
         assert_eq!(taken.class, Class::Settle, "a retry keeps its class");
-        queue.done(&1, Landing::Again(taken, None), at(now));
+        queue.done(&1, Landing::Again(Box::new(taken), None), at(now));
         let next = queue.next_wakeup(at(now)).unwrap();
         pauses.push(between(at(now), next).as_secs());
         now += between(at(now), next).as_millis() as u64;
@@ -378,7 +378,7 @@ fn failures_double_the_pause_up_to_five_minutes_and_success_resets_it() {
     assert_eq!(queue.done(&1, Landing::Done(Some(at(now))), at(now)), Left::Nothing);
     queue.add(1, now_want(Class::Operator, now), at(now));
     let taken = queue.pop_ready(at(now)).unwrap();
-    queue.done(&1, Landing::Again(taken, None), at(now));
+    queue.done(&1, Landing::Again(Box::new(taken), None), at(now));
     assert_eq!(queue.next_wakeup(at(now)), Some(at(now + 1_000)));
 }
 
@@ -388,7 +388,7 @@ fn a_key_removed_in_flight_is_forgotten_when_it_lands() {
     queue.add(1, now_want(Class::Operator, 0), at(0));
     let taken = queue.pop_ready(at(0)).unwrap();
     assert!(queue.remove(&1));
-    queue.done(&1, Landing::Again(taken, None), at(0));
+    queue.done(&1, Landing::Again(Box::new(taken), None), at(0));
     assert!(!queue.owes(&1) && queue.next_wakeup(at(0)).is_none());
     assert_eq!(queue.depth(), Depth::default());
     assert!(queue.slots.is_empty());

@@ -77,7 +77,11 @@ impl Memory {
     }
 
     fn check(&self) -> Result<(), DriveError> {
-        if self.broken.load(Ordering::Relaxed) { Err(DriveError::LockStore("connection refused".into())) } else { Ok(()) }
+        if self.broken.load(Ordering::Relaxed) {
+            Err(DriveError::LockStore("connection refused".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -138,11 +142,13 @@ impl Drive for Memory {
     }
 }
 
+type Tell = oneshot::Sender<Result<(), NotAccepted>>;
+
 /// Keeps records; commits can be stopped, and let go or failed later.
 #[derive(Default)]
 struct Notebook {
     records: Mutex<Vec<Record>>,
-    stopped: Mutex<Option<Vec<oneshot::Sender<Result<(), NotAccepted>>>>>,
+    stopped: Mutex<Option<Vec<Tell>>>,
 }
 
 impl Journal for Notebook {
