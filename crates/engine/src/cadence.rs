@@ -80,6 +80,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons: a gauge of one that no longer applies anywhere must fall to zero.
+    pub const ALL: [Reason; 11] = [
+        Self::Override,
+        Self::Released,
+        Self::Unwatched,
+        Self::StreamUnknown,
+        Self::StreamSilent,
+        Self::StreamLate,
+        Self::StreamStopped,
+        Self::Hot,
+        Self::Throttled,
+        Self::KindCeiling,
+        Self::ProfileCeiling,
+    ];
+
     /// As in labels.
     pub fn as_str(self) -> &'static str {
         match self {

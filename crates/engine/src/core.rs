@@ -320,11 +320,16 @@ impl Core {
 
     /// How often an agent may poll, and why: the kind that can wait least decides.
     pub(crate) fn agent_cadence(&self, agent: &Agent, now: Timestamp) -> Cadence {
-        if self.mode == DriveMode::Off || self.overrides.killed(agent) {
+        if self.is_released(agent) {
             return Cadence::stock(Reason::Released);
         }
         let kinds = agent.kinds.iter().map(|kind| self.cadence(&agent.place, kind, now));
         Cadence::soonest(kinds).unwrap_or(Cadence::stock(Reason::Unwatched))
+    }
+
+    /// Whether an agent is neither to be run nor to be held.
+    fn is_released(&self, agent: &Agent) -> bool {
+        self.mode == DriveMode::Off || self.overrides.killed(agent)
     }
 
     /// What refreshes may use of a bucket of a place.

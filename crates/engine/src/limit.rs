@@ -308,6 +308,15 @@ mod tests {
     }
 
     #[test]
+    fn a_throttle_signal_stops_others_at_once_and_lets_operators_pass() {
+        let mut limiter = Limiter::default();
+        assert!(take(&mut limiter, 1, Class::Event, 0).is_ok());
+        limiter.throttled(&place(), &service(), at(0));
+        assert!(take(&mut limiter, 1, Class::Event, 0).is_err(), "what was in the bucket is gone");
+        assert!(take(&mut limiter, 1, Class::Operator, 0).is_ok());
+    }
+
+    #[test]
     fn long_throttling_never_cuts_below_the_least_share() {
         let mut limiter = Limiter::default();
         (0..50).for_each(|n| {

@@ -3,13 +3,14 @@
 //! It owns its work (no channel back to itself that could fill up), sets off at most [`FLIGHTS`] refreshes at once, has at most one survey and one writer of holds
 //! under way, and cancels nothing half done: at shutdown what is in flight gets a moment, and what does not end is owed to the next start.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_event_cache_model::seam::DriveError;
-use aws_event_cache_model::telemetry::{Metric, count};
+use aws_event_cache_model::telemetry::{Metric, count, set};
 use aws_event_cache_model::{
     Accounts, AgentName, AgentSeen, DriveMode, Hold, Means, Outcome, Retry, StockPolling, Timestamp,
 };
@@ -18,7 +19,8 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
-use crate::core::{Changes, Flight};
+use crate::cadence::Reason;
+use crate::core::{Changes, Core, Flight};
 use crate::engine::{BATCH, Inner};
 use crate::moment::after;
 
@@ -182,6 +184,7 @@ impl Runner {
         let renew = now >= self.next_renewal && !holds.is_empty();
         if now >= self.next_renewal {
             self.next_renewal = after(now, RENEW_EVERY);
+            self.gauge_scopes(now);
         }
         if !touch || !(renew || holds != self.holds) {
             return;
@@ -199,6 +202,18 @@ impl Runner {
         let batches = view.roster.agents().chunks(BATCH);
         let holds = batches.flat_map(|batch| self.inner.with_core(|core| core.holds(batch, now))).collect();
         (holds, touch)
+    }
+
+    /// How many scopes are polled as they are for which reason.
+    fn gauge_scopes(&self, now: Timestamp) {
+        let view = self.inner.with_core(|core| core.view.clone());
+        let mut counts: BTreeMap<Reason, usize> = Reason::ALL.iter().map(|reason| (*reason, 0)).collect();
+        for batch in Core::scopes(&view.catalog, view.roster.agents()).chunks(BATCH) {
+            self.inner.with_core(|core| core.count_reasons(batch, &mut counts, now));
+        }
+        for (reason, scopes) in counts {
+            set(Metric::ScopesByState, scopes as f64, &[("reason", reason.as_str())]);
+        }
     }
 
     /// Takes what has ended.

@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_started_at_the_very_time_of_a_look_has_seen_it() {
+        let mut settle = Settle::default();
+        settle.add(&1, at(7_000), &Resources::default(), &Cause::own("test", at(0)));
+        settle.ran(&1, at(6_999));
+        assert_eq!(settle.len(), 1);
+        settle.ran(&1, at(7_000));
+        assert!(settle.is_empty());
+    }
+
+    #[test]
     fn the_grid_rounds_up_also_before_the_epoch() {
         assert_eq!(on_grid(at(5_000)), at(5_000));
         assert_eq!(on_grid(at(5_001)), at(10_000));

@@ -15,7 +15,8 @@ use crate::queue::{Landing, Left, Taken, Want};
 use crate::refreshes::Step;
 use crate::status::Recent;
 
-/// After so many attempts, with the queue's backoff about twenty minutes, a failure becomes visible and the agent is left to its own polls.
+/// After so many attempts, with the queue's backoff nearly nine minutes, a failure becomes visible and the agent is left to its own polls: by then its hold has
+/// long ended, and a run of its own serves better than another attempt.
 const ATTEMPTS: u32 = 10;
 
 /// What is owed to an agent that is not known is kept this long: at start the accounts come after the debts, from a Clouddriver that may be starting too.
@@ -59,7 +60,7 @@ impl Core {
                 continue;
             };
             // An agent that is let go polls by itself, and that poll pays the debt.
-            if self.mode == DriveMode::Off || self.overrides.killed(&agent) {
+            if self.is_released(&agent) {
                 self.queue.defer(taken, after(now, LOOK_AGAIN), now);
                 continue;
             }

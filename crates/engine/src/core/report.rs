@@ -62,11 +62,7 @@ impl Core {
 
     /// One scope, with the agents that read it.
     pub(crate) fn scope_status(&self, scope: &Scope, agents: &[Arc<Agent>], now: Timestamp) -> ScopeStatus {
-        let cadences = agents.iter().map(|agent| match self.agent_cadence(agent, now) {
-            released @ Cadence { reason: Reason::Released, .. } => released,
-            _ => self.cadence(&agent.place, &scope.kind, now),
-        });
-        let cadence = Cadence::soonest(cadences).unwrap_or(Cadence::stock(Reason::Unwatched));
+        let cadence = self.scope_cadence(scope, agents, now);
         let place = agents.first().map_or(&scope.place, |agent| &agent.place);
         let agents: Vec<AgentStatus> = agents.iter().filter_map(|agent| self.agent_status(agent, now)).collect();
         ScopeStatus {
@@ -136,6 +132,27 @@ impl Core {
             StreamHealth::Stopped => "the event feed was taken away",
         };
         Some(format!("{place}: {what}, so its agents poll as stock"))
+    }
+
+    /// Why these scopes are polled as they are, added up.
+    pub(crate) fn count_reasons(
+        &self,
+        scopes: &[(Scope, Vec<Arc<Agent>>)],
+        counts: &mut BTreeMap<Reason, usize>,
+        now: Timestamp,
+    ) {
+        for (scope, agents) in scopes {
+            let reason = self.scope_cadence(scope, agents, now).reason;
+            *counts.entry(reason).or_default() += 1;
+        }
+    }
+
+    fn scope_cadence(&self, scope: &Scope, agents: &[Arc<Agent>], now: Timestamp) -> Cadence {
+        let cadences = agents.iter().map(|agent| match self.is_released(agent) {
+            true => Cadence::stock(Reason::Released),
+            false => self.cadence(&agent.place, &scope.kind, now),
+        });
+        Cadence::soonest(cadences).unwrap_or(Cadence::stock(Reason::Unwatched))
     }
 
     /// Sets the gauges; called once per survey.
