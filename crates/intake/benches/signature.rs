@@ -6,13 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on must fail")]
 #![allow(missing_docs, reason = "criterion's macros write undocumented functions")]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::sync::Arc;
 
-use aws_event_cache_intake::{
-    CertificateAddress, CertsSettings, ChainCheck, Envelope, FetchedCerts, SigningCertificate, SigningCerts, Topic,
-};
+use aws_event_cache_intake::{Envelope, SigningCertificate};
 use aws_event_cache_model::Timestamp;
 use aws_event_cache_signer::{Message, Signer, TestRoot, Version};
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256};
@@ -22,31 +18,17 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use x509_parser::pem::parse_x509_pem;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:cache-events";
-const FILE: &str = "0123456789abcdef0123456789abcdef";
 
 /// About 3.5 KB, like a change notification of AWS Config.
 fn text() -> String {
     include_str!("../tests/fixtures/config-item.json").to_owned() + &" ".repeat(1200)
 }
 
-/// The checked certificate, by way of the product's own check.
-fn certificate(signer: &Signer, now: Timestamp) -> Arc<SigningCertificate> {
-    let settings = CertsSettings {
-        chain: ChainCheck::NameOnly,
-        pinned: BTreeMap::from([(FILE.to_owned(), signer.certificate_pem().to_owned())]),
-        ..CertsSettings::default()
-    };
-    let topic: Topic = TOPIC.parse().unwrap();
-    let url = format!("https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-{FILE}.pem");
-    let address = CertificateAddress::of(&topic, &url, None).unwrap();
-    let certs = FetchedCerts::new(settings).unwrap();
-    tokio::runtime::Runtime::new().unwrap().block_on(certs.certificate(&address, now)).unwrap()
-}
-
 fn check(criterion: &mut Criterion) {
     let now: Timestamp = "2026-05-04T09:20:00Z".parse().unwrap();
     let signer = Signer::new(&TestRoot::new(now).unwrap()).unwrap();
-    let certificate = certificate(&signer, now);
+    let names = ["sns.amazonaws.com".to_owned()];
+    let certificate = SigningCertificate::from_pem(signer.certificate_pem(), &names, now).unwrap();
     let (_, pem) = parse_x509_pem(signer.certificate_pem().as_bytes()).unwrap();
     let leaf = pem.parse_x509().unwrap();
     for (version, algorithm, name) in [

@@ -99,6 +99,16 @@ pub(crate) fn check_leaf(
     Ok(Arc::new(certificate))
 }
 
+impl SigningCertificate {
+    /// Takes a file that somebody vouches for, such as a pinned one: its first certificate, without regard to any chain.
+    ///
+    /// # Errors
+    /// [`BadCertificate`] when the file, the key, the validity at `now` or the name (none of `names`) is not sound.
+    pub fn from_pem(pem: &str, names: &[String], now: Timestamp) -> Result<Arc<Self>, BadCertificate> {
+        check_leaf(&Chain::read(pem.as_bytes())?.leaf, names, now)
+    }
+}
+
 fn check_name(leaf: &CertificateDer<'_>, names: &[String]) -> Result<(), BadCertificate> {
     let end_entity = EndEntityCert::try_from(leaf).map_err(|_| BadCertificate::NotX509)?;
     let is_for = |name: &String| {
