@@ -8,8 +8,8 @@
 //!              └──> heat ──┴──> cadence ──> holds <── survey ──────┘
 //! ```
 //!
-//! Everything that decides is a plain structure whose methods take `now`: [`plan`](plan::plan), [`Queue`](queue::Queue), [`Ledger`](ledger::Ledger),
-//! [`Limiter`](limit::Limiter), [`Cadence`](cadence::Cadence), [`Streams`](stream::Streams), [`Settle`](settle::Settle). They can be used alone, for a dry run or
+//! Everything that decides is a plain structure whose methods take `now`: [`plan()`](plan::plan), [`Queue`], [`Ledger`],
+//! [`Limiter`], [`Cadence`], [`Streams`](stream::Streams), [`Settle`](settle::Settle). They can be used alone, for a dry run or
 //! a benchmark. [`Engine`] joins them under one lock, and [`Runner`] is the one loop that waits.
 //!
 //! # What it promises

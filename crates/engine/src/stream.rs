@@ -51,7 +51,7 @@ struct Stream {
     last_heartbeat: Option<Timestamp>,
     lateness: Option<Duration>,
     stopped: bool,
-    /// Since when it has been healthy without a break, as far as signs told.
+    /// When a sign last made it healthy; holds only while it is.
     healthy_since: Option<Timestamp>,
 }
 
@@ -96,9 +96,7 @@ impl Streams {
                 stream.stopped = false;
             }
         }
-        if stream.health(profile, now) != StreamHealth::Healthy {
-            stream.healthy_since = None;
-        } else if !was_healthy || stream.healthy_since.is_none() {
+        if !was_healthy && stream.health(profile, now) == StreamHealth::Healthy {
             stream.healthy_since = Some(now);
         }
     }

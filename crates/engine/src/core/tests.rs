@@ -272,6 +272,19 @@ fn a_failure_for_good_is_visible_and_leaves_the_agent_to_its_own_poll() {
 }
 
 #[test]
+fn an_on_demand_call_pays_the_debt_and_is_no_run_of_the_agent() {
+    let mut world = World::settled(DriveMode::Enforce);
+    world.widget(1_100);
+    let outcome = Outcome::Refreshed { started: at(1_105), ended: at(1_106), means: Means::OnDemand };
+    for flight in world.next(1_105) {
+        let changes = world.core.outcome(flight, outcome.clone(), at(1_106));
+        assert!(matches!(changes.records[..], [Record::Settled { .. }]));
+    }
+    assert_eq!(world.core.book.get(&name(WIDGETS)).unwrap().started, Some(at(START + 5)));
+    assert_eq!(world.next(1_116).len(), 3, "second looks, without the distance to a run");
+}
+
+#[test]
 fn watch_mode_counts_what_it_would_have_done_as_if_its_holds_were_real() {
     let mut world = World::settled(DriveMode::Observe);
     world.holds(START + 10);

@@ -369,6 +369,18 @@ async fn what_is_owed_after_a_crash_is_run_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_lock_is_looked_at_before_the_first_run_is_forced() {
+    let mine = testing::roster().agents()[0].name.clone();
+    let owed = vec![(mine.clone(), Class::Event, Resources::default(), Cause::own("before the crash", at(900)))];
+    let world = World::start(DriveMode::Enforce, Recovered { owed, ..Recovered::default() });
+    world.drive.locks.lock().insert(mine.clone(), Lock { started: Some(at(START - 10)), held_until: None });
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let runs = world.drive.runs.lock().clone();
+    assert!(runs.iter().all(|run| run.0 != mine || run.1 >= at(START + 20)), "{runs:?}");
+    assert!(runs.iter().any(|run| run.0 == mine));
+}
+
+#[tokio::test(start_paused = true)]
 async fn watch_mode_touches_nothing_and_says_what_it_would_have_done() {
     let world = World::clean(DriveMode::Observe);
     world.pass(300, true).await;
