@@ -106,6 +106,17 @@ fn a_lock_store_that_is_away_for_a_moment_is_waited_for() {
 }
 
 #[test]
+fn a_slow_answer_does_not_end_a_run() {
+    let key = |expires: i64| Lock { owner: "node".into(), acquired: None, expires: at(expires) };
+    let mut run = Run::new(at(10_000), TIMING);
+    run.step(look(None, 10_000), at(10_000));
+    for expires in [310_900, 308_000, 310_900] {
+        assert_eq!(run.step(look(Some(key(expires)), 12_000), at(12_000)), Action::Watch);
+    }
+    assert_eq!(outcome(run.step(look(Some(key(40_900)), 13_000), at(13_000))).1, Means::OwnRun);
+}
+
+#[test]
 fn introspection_ends_a_run_that_the_lock_cannot_tell_from_idle() {
     let unclear = Timing { interval: Duration::from_secs(300), timeout: Duration::from_secs(300) };
     let mut run = Run::new(at(0), unclear);

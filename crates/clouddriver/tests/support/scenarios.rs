@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_event_cache_clouddriver::Driver;
 use aws_event_cache_clouddriver::lock_store::Written;
 use aws_event_cache_model::seam::Drive;
 use aws_event_cache_model::{AgentState, Hold, Means, Outcome, Timestamp};
@@ -17,6 +18,20 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 
 fn hold(world: &World, agent: usize, length: Duration) -> Hold {
     Hold { agent: world.agents[agent].name.clone(), until: later(world.clock.now(), length) }
+}
+
+/// Holds, and goes on to until the agents are idle and so really held: on a busy machine one may just be running.
+async fn held(world: &World, driver: &Driver, holds: &[Hold]) {
+    let names: Vec<_> = holds.iter().map(|hold| hold.agent.clone()).collect();
+    for _ in 0..200 {
+        driver.hold(holds).await.unwrap();
+        let seen = driver.survey(&names).await.unwrap();
+        if seen.iter().all(|seen| matches!(seen.state, AgentState::Held { .. })) {
+            return;
+        }
+        world.clock.sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the agents were never idle");
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -49,14 +64,15 @@ pub async fn an_idle_agent_runs_at_once_and_the_outcome_tells_its_real_start(wor
     let (_replica, driver) = (world.replica("10.0.0.1:1@a").await, world.driver("us"));
     let agent = &world.agents[0];
     world.fleet.wait_for_runs(&agent.name, 1, SOON).await;
-    world.clock.sleep(Duration::from_millis(700)).await;
+    // Idle for certain, and not about to poll by itself.
+    held(&world, &driver, &[hold(&world, 0, HOUR)]).await;
     let since = world.clock.now();
     let outcome = driver.refresh(&request(agent, since)).await;
     let Outcome::Refreshed { started, ended, means: Means::ForcedRun } = outcome else { panic!("{outcome:?}") };
     let last = world.fleet.runs(&agent.name).pop().unwrap();
     assert!(last.started >= since && last.ended.is_some_and(|end| end <= ended), "{last:?} {outcome:?}");
     assert!(
-        started >= since && started.duration_since(last.started).unsigned_abs() < Duration::from_millis(300),
+        started >= since && started.duration_since(last.started).unsigned_abs() < Duration::from_secs(1),
         "{started} {last:?}"
     );
     println!("asked to seen done: {} ms", ended.duration_since(since).as_millis());
@@ -64,7 +80,7 @@ pub async fn an_idle_agent_runs_at_once_and_the_outcome_tells_its_real_start(wor
 
 pub async fn a_running_agent_is_left_alone_and_runs_again_after_its_end(world: World) {
     let agent = &world.agents[0];
-    world.fleet.takes(&agent.name, Duration::from_millis(2_500));
+    world.fleet.takes(&agent.name, Duration::from_secs(2));
     // Two replicas: the lock is all that keeps them from running the agent twice at once.
     let _replicas = (world.replica("10.0.0.1:1@a").await, world.replica("10.0.0.2:1@b").await);
     let driver = world.driver("us");
@@ -79,23 +95,22 @@ pub async fn a_running_agent_is_left_alone_and_runs_again_after_its_end(world: W
     let runs = world.fleet.runs(&agent.name);
     assert!(runs.iter().any(|run| run.started >= since && run.ended.is_some()), "{runs:?}");
     let first = runs[0].ended.unwrap();
-    assert!(first.duration_since(runs[0].started).unsigned_abs() >= Duration::from_millis(2_400), "it ran to its end");
+    assert!(first.duration_since(runs[0].started).unsigned_abs() >= Duration::from_millis(1_900), "it ran to its end");
 }
 
 pub async fn a_held_agent_does_not_poll_and_polls_at_once_when_let_go(world: World) {
     let (_replica, driver) = (world.replica("10.0.0.1:1@a").await, world.driver("us"));
-    let (held, free) = (&world.agents[0].name, &world.agents[1].name);
-    world.fleet.wait_for_runs(held, 1, SOON).await;
-    world.clock.sleep(Duration::from_millis(400)).await;
-    driver.hold(&[hold(&world, 0, HOUR)]).await.unwrap();
-    let (before, free_before) = (world.fleet.runs(held).len(), world.fleet.runs(free).len());
+    let (agent, free) = (&world.agents[0].name, &world.agents[1].name);
+    world.fleet.wait_for_runs(agent, 1, SOON).await;
+    held(&world, &driver, &[hold(&world, 0, HOUR)]).await;
+    let (before, free_before) = (world.fleet.runs(agent).len(), world.fleet.runs(free).len());
     world.clock.sleep(INTERVAL * 3).await;
-    assert_eq!(world.fleet.runs(held).len(), before, "a held agent polled");
+    assert_eq!(world.fleet.runs(agent).len(), before, "a held agent polled");
     assert!(world.fleet.runs(free).len() >= free_before + 2, "an agent that is not held did not poll");
     let released = world.clock.now();
     driver.hold(&[]).await.unwrap();
-    world.fleet.wait_for_runs(held, before + 1, Duration::from_secs(5)).await;
-    let run = world.fleet.runs(held)[before].clone();
+    world.fleet.wait_for_runs(agent, before + 1, Duration::from_secs(5)).await;
+    let run = world.fleet.runs(agent)[before].clone();
     println!("let go to start: {} ms", run.started.duration_since(released).as_millis());
 }
 
@@ -103,9 +118,8 @@ pub async fn a_hold_ends_by_itself_when_we_die(world: World) {
     let replica = world.replica("10.0.0.1:1@a").await;
     let agent = &world.agents[0].name;
     world.fleet.wait_for_runs(agent, 1, SOON).await;
-    world.clock.sleep(Duration::from_millis(400)).await;
     let driver = world.driver("us");
-    driver.hold(&[hold(&world, 0, HOUR)]).await.unwrap();
+    held(&world, &driver, &[hold(&world, 0, HOUR)]).await;
     drop(driver);
     let lock = world.store("other").read(std::slice::from_ref(agent)).await.unwrap().remove(0).unwrap();
     let left = lock.expires.duration_since(world.clock.now());
@@ -130,9 +144,8 @@ pub async fn a_successor_recognises_the_holds_of_its_predecessor_and_lets_them_g
     let _replica = world.replica("10.0.0.1:1@a").await;
     let agent = &world.agents[0].name;
     world.fleet.wait_for_runs(agent, 1, SOON).await;
-    world.clock.sleep(Duration::from_millis(400)).await;
     let predecessor = world.driver("host-1:77");
-    predecessor.hold(&[hold(&world, 0, HOUR)]).await.unwrap();
+    held(&world, &predecessor, &[hold(&world, 0, HOUR)]).await;
     drop(predecessor);
     let driver = world.driver("host-2:8");
     let seen = driver.survey(std::slice::from_ref(agent)).await.unwrap();
@@ -141,8 +154,7 @@ pub async fn a_successor_recognises_the_holds_of_its_predecessor_and_lets_them_g
     driver.hold(&[hold(&world, 1, HOUR)]).await.unwrap();
     world.fleet.wait_for_runs(agent, runs + 1, Duration::from_secs(5)).await;
     // And the kill switch, of which the successor needs to have surveyed nothing.
-    world.clock.sleep(Duration::from_millis(400)).await;
-    driver.hold(&[hold(&world, 0, HOUR), hold(&world, 1, HOUR)]).await.unwrap();
+    held(&world, &driver, &[hold(&world, 0, HOUR), hold(&world, 1, HOUR)]).await;
     drop(driver);
     let runs = world.fleet.runs(agent).len();
     world.driver("host-3:9").release_all().await.unwrap();
@@ -167,14 +179,13 @@ pub async fn a_held_agent_runs_at_once_when_a_refresh_is_wanted_and_is_held_agai
     let (_replica, driver) = (world.replica("10.0.0.1:1@a").await, world.driver("us"));
     let agent = &world.agents[0];
     world.fleet.wait_for_runs(&agent.name, 1, SOON).await;
-    world.clock.sleep(Duration::from_millis(400)).await;
     let holds = [hold(&world, 0, HOUR)];
-    driver.hold(&holds).await.unwrap();
+    held(&world, &driver, &holds).await;
     let since = world.clock.now();
     let outcome = driver.refresh(&request(agent, since)).await;
     let Outcome::Refreshed { started, means: Means::ForcedRun, .. } = outcome else { panic!("{outcome:?}") };
     assert!(started >= since && started.duration_since(since).as_secs() < 3);
-    driver.hold(&holds).await.unwrap();
+    held(&world, &driver, &holds).await;
     let runs = world.fleet.runs(&agent.name).len();
     world.clock.sleep(INTERVAL * 2).await;
     assert_eq!(world.fleet.runs(&agent.name).len(), runs, "it is held again");
@@ -229,8 +240,9 @@ pub async fn a_burst_of_refreshes_of_all_agents_runs_each_once(world: World) {
     let requests: Vec<_> = world.agents.iter().map(|agent| request(agent, since)).collect();
     let outcomes = futures::future::join_all(requests.iter().map(|request| driver.refresh(request))).await;
     for (agent, outcome) in world.agents.iter().zip(outcomes) {
-        assert!(matches!(outcome, Outcome::Refreshed { .. }), "{outcome:?}");
-        let runs = world.fleet.runs(&agent.name).into_iter().filter(|run| run.started >= since).count();
+        let Outcome::Refreshed { ended, .. } = outcome else { panic!("{outcome:?}") };
+        let runs =
+            world.fleet.runs(&agent.name).into_iter().filter(|run| run.started >= since && run.started < ended).count();
         assert_eq!(runs, 1, "{}", agent.name);
     }
 }
