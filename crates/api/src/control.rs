@@ -100,17 +100,33 @@ pub enum OrderRefused {
 #[error("{0}")]
 pub struct NotNow(pub String);
 
+/// What other parts of the service have to say in the status.
+#[derive(Debug, Clone, Default)]
+pub struct Neighbours {
+    /// What is wrong with them, in plain words.
+    pub problems: Vec<String>,
+    /// How each of them is doing, by name.
+    pub parts: serde_json::Map<String, serde_json::Value>,
+}
+
 /// The product's pair.
 #[derive(Clone)]
 pub struct EngineAndStore {
     engine: Engine,
     store: Arc<Store>,
+    neighbours: Arc<dyn Fn() -> Neighbours + Send + Sync>,
 }
 
 impl EngineAndStore {
     /// Puts them together. The store must be the engine's journal, so that audit entries and what they tell of stay in order.
     pub fn new(engine: Engine, store: Arc<Store>) -> Self {
-        Self { engine, store }
+        Self { engine, store, neighbours: Arc::new(Neighbours::default) }
+    }
+
+    /// Asks other parts, too, whenever the status is wanted. They must answer from memory.
+    #[must_use]
+    pub fn with(self, neighbours: impl Fn() -> Neighbours + Send + Sync + 'static) -> Self {
+        Self { neighbours: Arc::new(neighbours), ..self }
     }
 }
 
@@ -159,6 +175,8 @@ impl Control for EngineAndStore {
 
     fn status(&self) -> Result<StatusReport, NotNow> {
         let mut status = self.engine.status();
+        let neighbours = (self.neighbours)();
+        status.problems.extend(neighbours.problems);
         let problem = self.store.problem();
         status.problems.extend(problem.iter().map(|problem| format!("the store cannot be written: {problem}")));
         let scopes = status.scopes.iter().map(|of| Ok((of.scope.clone(), serde_json::to_value(of)?)));
@@ -168,6 +186,7 @@ impl Control for EngineAndStore {
         whole["overrides"] = serde_json::to_value(overrides).map_err(not_json)?;
         whole["store"] =
             json!({"commits": self.store.commits(), "problem": problem, "counters": self.store.counters()?});
+        whole["parts"] = neighbours.parts.into();
         Ok(StatusReport { whole, scopes })
     }
 

@@ -38,7 +38,7 @@ pub mod log_level;
 pub mod prometheus;
 
 pub use auth::{BadToken, ListenerRefused, Role, Token, Tokens, check_listener};
-pub use control::{Control, EngineAndStore, NotNow, OrderRefused};
+pub use control::{Control, EngineAndStore, Neighbours, NotNow, OrderRefused};
 pub use error::ErrorBody;
 pub use health::{Latch, Readiness};
 pub use openapi::document;

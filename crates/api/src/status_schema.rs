@@ -39,6 +39,8 @@ pub(crate) struct Status {
     problems: Vec<String>,
     /// The embedded store.
     store: StoreStatus,
+    /// How the other parts are doing: accounts, queues, Clouddriver's side, messages that were not understood.
+    parts: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Agents, counted.

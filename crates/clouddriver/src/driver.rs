@@ -9,9 +9,7 @@ use aws_event_cache_catalog::{Catalog, Roster};
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::seam::{Drive, DriveError};
 use aws_event_cache_model::telemetry::{Metric, count};
-use aws_event_cache_model::{
-    Accounts, AgentName, AgentSeen, Hold, Means, Outcome, RefreshRequest, StockPolling, Timestamp,
-};
+use aws_event_cache_model::{Accounts, AgentName, AgentSeen, Hold, Outcome, RefreshRequest, StockPolling, Timestamp};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -245,39 +243,4 @@ impl Drive for Driver {
 fn refused(error: &LockStoreError) -> DriveError {
     count(Metric::LockStoreErrors, &[]);
     DriveError::LockStore(chain(error))
-}
-
-/// Watch mode: sees everything, touches nothing but holds that are to be given back.
-pub struct ObserveOnly<D> {
-    drive: D,
-    clock: Clock,
-}
-
-impl<D: Drive> ObserveOnly<D> {
-    /// Over the drive arm that would act.
-    pub fn new(drive: D, clock: Clock) -> Self {
-        Self { drive, clock }
-    }
-}
-
-#[async_trait]
-impl<D: Drive> Drive for ObserveOnly<D> {
-    /// Reports what would have been done.
-    async fn refresh(&self, _: &RefreshRequest) -> Outcome {
-        let now = self.clock.now();
-        Outcome::Refreshed { started: now, ended: now, means: Means::WouldForce }
-    }
-
-    async fn survey(&self, agents: &[AgentName]) -> Result<Vec<AgentSeen>, DriveError> {
-        self.drive.survey(agents).await
-    }
-
-    async fn hold(&self, _: &[Hold]) -> Result<(), DriveError> {
-        Ok(())
-    }
-
-    /// A predecessor in enforce mode may have left holds.
-    async fn release_all(&self) -> Result<(), DriveError> {
-        self.drive.release_all().await
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
-use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts, ObserveOnly};
+use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts, Moded};
 use aws_event_cache_model::seam::{Drive, DriveError};
 use aws_event_cache_model::{Agent, Hold, Means, Outcome, Retry, StockPolling};
 use tokio::sync::watch;
@@ -222,7 +222,8 @@ async fn a_lock_store_that_stays_away_is_a_failure_that_names_it() {
 #[tokio::test(start_paused = true)]
 async fn watch_mode_sees_everything_and_touches_nothing() {
     let (world, _scheduler) = World::with_clouddriver(3).await;
-    let drive = ObserveOnly::new(world.driver(), world.clock.clone());
+    let (_switch, mode) = tokio::sync::watch::channel(DriveMode::Observe);
+    let drive = Moded::new(Arc::new(world.driver()), mode, world.clock.clone());
     let names: Vec<_> = world.agents.iter().map(|agent| agent.name.clone()).collect();
     assert_eq!(drive.survey(&names).await.unwrap().len(), 3);
     let outcome = drive.refresh(&request(&world.agents[0], world.clock.now())).await;

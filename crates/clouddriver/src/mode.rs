@@ -1,0 +1,52 @@
+//! What the drive arm may do, as it can change while we run.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_event_cache_clock::Clock;
+use aws_event_cache_model::seam::{Drive, DriveError};
+use aws_event_cache_model::{AgentName, AgentSeen, DriveMode, Hold, Means, Outcome, RefreshRequest};
+use tokio::sync::watch;
+
+/// A drive arm under a switch. In `enforce` everything goes through; in `observe` and `off` locks are looked at and nothing is touched, but holds that are to be
+/// given back: a predecessor, or we ourselves before the switch was turned, may have left some.
+pub struct Moded<D> {
+    drive: Arc<D>,
+    mode: watch::Receiver<DriveMode>,
+    clock: Clock,
+}
+
+impl<D: Drive> Moded<D> {
+    /// Over the drive arm that acts.
+    pub fn new(drive: Arc<D>, mode: watch::Receiver<DriveMode>, clock: Clock) -> Self {
+        Self { drive, mode, clock }
+    }
+
+    fn acts(&self) -> bool {
+        *self.mode.borrow() == DriveMode::Enforce
+    }
+}
+
+#[async_trait]
+impl<D: Drive> Drive for Moded<D> {
+    /// Unless it may act, reports what would have been done.
+    async fn refresh(&self, request: &RefreshRequest) -> Outcome {
+        if self.acts() {
+            return self.drive.refresh(request).await;
+        }
+        let now = self.clock.now();
+        Outcome::Refreshed { started: now, ended: now, means: Means::WouldForce }
+    }
+
+    async fn survey(&self, agents: &[AgentName]) -> Result<Vec<AgentSeen>, DriveError> {
+        self.drive.survey(agents).await
+    }
+
+    async fn hold(&self, holds: &[Hold]) -> Result<(), DriveError> {
+        if self.acts() { self.drive.hold(holds).await } else { Ok(()) }
+    }
+
+    async fn release_all(&self) -> Result<(), DriveError> {
+        self.drive.release_all().await
+    }
+}

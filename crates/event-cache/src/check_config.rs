@@ -1,0 +1,116 @@
+//! `check-config`: every mistake with its place, or what follows from the file for each account, region and kind.
+
+use std::process::ExitCode;
+
+use aws_event_cache_config::{ConfigErrors, Effective, KnownKinds};
+use aws_event_cache_model::Accounts;
+use serde_json::Value;
+
+use crate::cli::{CheckConfigArgs, exit};
+use crate::output::{error, line, table, warn};
+use crate::settings::{self, SettingsError};
+
+pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
+    match check(args) {
+        Ok(code) => code,
+        Err(SettingsError::Config(ConfigErrors(mistakes))) => {
+            mistakes.iter().for_each(|mistake| warn(&mistake.to_string()));
+            warn(&format!("{} mistake(s)", mistakes.len()));
+            exit::bad_config()
+        }
+        Err(problem) => {
+            error(&problem);
+            exit::bad_config()
+        }
+    }
+}
+
+fn check(args: &CheckConfigArgs) -> Result<ExitCode, SettingsError> {
+    let loaded = settings::load(&args.file.config)?;
+    loaded.warnings.iter().for_each(|warning| warn(&format!("warning: {warning}")));
+    // Everything that starting would refuse.
+    settings::intake(&loaded.config)?;
+    settings::certificates(&loaded.config)?;
+    settings::tokens(&loaded.config)?;
+    settings::locks(&loaded.config, "check")?;
+    let accounts = Accounts::new(settings::configured_accounts(&loaded.config)?);
+    let kinds = KnownKinds::of(&loaded.catalog);
+    let kind = match args.kind.as_deref().map(|word| loaded.catalog.find_kind(word)).transpose() {
+        Ok(kind) => kind.map(|kind| kind.id.to_string()),
+        Err(unknown) => {
+            error(&unknown);
+            return Ok(exit::failed());
+        }
+    };
+    let effective = Effective::of(&loaded.config, &kinds, &accounts);
+    let shown = serde_json::to_value(&effective).expect("invariant: an effective configuration can always be written");
+    if args.json {
+        line(&shown.to_string());
+    } else {
+        print(&shown, args, kind.as_deref(), loaded.config.accounts.discover);
+    }
+    Ok(exit::OK)
+}
+
+fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discovers: bool) {
+    line(&format!("The file is sound. Drive mode: {}", text(effective, "mode")));
+    let mut profiles = table(&["\nENVIRONMENT", "\nSETTING", "\nVALUE"]);
+    for (name, profile) in effective.get("profiles").and_then(Value::as_object).into_iter().flatten() {
+        for (key, value) in profile.as_object().into_iter().flatten() {
+            profiles.add_row([name.clone(), key.clone(), plain(value)]);
+        }
+    }
+    line(&profiles.trim_fmt());
+    let mut rows = table(&[
+        "\nACCOUNT",
+        "\nNAMES",
+        "\nREGION",
+        "\nENVIRONMENT",
+        "\nKIND",
+        "\nFLOOR",
+        "\nCEILING",
+        "\nHOT CEILING",
+        "\nFROM",
+    ]);
+    let wanted = |key: &Option<String>, value: &str| key.as_deref().is_none_or(|wanted| wanted == value);
+    for place in list(effective, "places") {
+        let names: Vec<&str> = list(place, "names").filter_map(Value::as_str).collect();
+        let account = text(place, "account");
+        let named = args.account.as_deref().is_none_or(|wanted| wanted == account || names.contains(&wanted));
+        if !named || !wanted(&args.region, text(place, "region")) {
+            continue;
+        }
+        for row in list(place, "kinds").filter(|row| kind.is_none_or(|kind| text(row, "kind") == kind)) {
+            let watched = row.get("watched") == Some(&Value::Bool(true));
+            rows.add_row([
+                account.to_owned(),
+                names.join(", "),
+                text(place, "region").to_owned(),
+                text(place, "environment").to_owned(),
+                text(row, "kind").to_owned(),
+                text(row, "floor").to_owned(),
+                text(row, "ceiling").to_owned(),
+                text(row, "hotCeiling").to_owned(),
+                if watched { text(row, "ceilingFrom").to_owned() } else { "not watched".to_owned() },
+            ]);
+        }
+    }
+    if list(effective, "places").next().is_some() {
+        line(&rows.trim_fmt());
+    }
+    if discovers {
+        line("\nMore accounts are taken from Clouddriver while running.");
+    }
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,213 @@
+//! The command line: what one can ask, with examples. What is done lives in the modules named like the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit statuses, the same for every command, so that scripts can tell them apart.
+pub(crate) mod exit {
+    use std::process::ExitCode;
+
+    /// What was asked for was done.
+    pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
+
+    /// What was asked for failed.
+    pub(crate) fn failed() -> ExitCode {
+        ExitCode::from(1)
+    }
+
+    /// The service could not be reached.
+    pub(crate) fn unreachable() -> ExitCode {
+        ExitCode::from(3)
+    }
+
+    /// The configuration (or another input file) has mistakes; 78 is the number that sysexits.h gives to that.
+    pub(crate) fn bad_config() -> ExitCode {
+        ExitCode::from(78)
+    }
+}
+
+const AFTER: &str = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 service not reachable, 78 mistakes in a file.";
+
+/// Brings changes in AWS to Spinnaker's Clouddriver within seconds, within AWS's rate limits.
+#[derive(Debug, Parser)]
+#[command(name = "aws-event-cache", version, after_help = AFTER, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show two simulated worlds side by side: Clouddriver polling as stock, and driven by this service
+    #[command(
+        after_help = "Examples:\n  aws-event-cache demo\n  aws-event-cache demo --seconds 60 --seed 7\n  aws-event-cache demo --seconds 20 --json | tail -n 1"
+    )]
+    Demo(DemoArgs),
+    /// Run the service
+    #[command(
+        after_help = "Examples:\n  aws-event-cache serve --config /etc/aws-event-cache/config.yaml\n\nSignals: SIGHUP reads the file again, SIGTERM and SIGINT end the service and let every agent go."
+    )]
+    Serve(ConfigArgs),
+    /// Check a configuration file and print what follows from it for each account, region and kind
+    #[command(
+        after_help = "Examples:\n  aws-event-cache check-config --config config.yaml\n  aws-event-cache check-config --config config.yaml --json\n  aws-event-cache check-config --config config.yaml --account 123456789012 --kind 'auto scaling group'"
+    )]
+    CheckConfig(CheckConfigArgs),
+    /// Show how the service is doing: streams, cadence, backlog, problems
+    #[command(
+        after_help = "Examples:\n  aws-event-cache status\n  aws-event-cache status --server http://aws-event-cache.spinnaker:8080 --scopes\n  aws-event-cache status --json | jq .problems"
+    )]
+    Status(StatusArgs),
+    /// Refresh what Clouddriver knows, now, and wait until it has it
+    #[command(
+        after_help = "Examples:\n  aws-event-cache refresh --account prod --region us-west-2\n  aws-event-cache refresh --account prod --kind security-groups --name sg-0a1b2c3d\n  aws-event-cache refresh --kind subnets --no-wait"
+    )]
+    Refresh(RefreshArgs),
+    /// Print the catalogue: every kind, what announces its changes and which agents read it
+    #[command(
+        after_help = "Examples:\n  aws-event-cache kinds\n  aws-event-cache kinds AWS::EC2::Subnet\n  aws-event-cache kinds --folder /etc/aws-event-cache/catalog --json"
+    )]
+    Kinds(KindsArgs),
+    /// Decode recorded messages and print what would be done: the dry run
+    #[command(
+        after_help = "Examples:\n  aws-event-cache replay messages.jsonl\n  aws-event-cache replay --config config.yaml messages.jsonl\n  kubectl logs deploy/recorder | aws-event-cache replay -\n\nThe file holds one JSON document a line: SNS envelopes, bare EventBridge events, AWS Config messages or Auto Scaling notifications.\nSignatures are not checked and nothing is touched."
+    )]
+    Replay(ReplayArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  aws-event-cache completion bash > /etc/bash_completion.d/aws-event-cache\n  aws-event-cache completion zsh > ~/.zfunc/_aws-event-cache"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How long it runs, in seconds of your time
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub(crate) seconds: u64,
+    /// What the simulated account does is drawn from this number
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many times as fast as real the simulated time runs
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub(crate) factor: u32,
+    /// Print the result as one line of JSON at the end, and progress to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, short, env = "AWS_EVENT_CACHE_CONFIG", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfigArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Only this account (Spinnaker's name or the AWS id)
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Only this region
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Only this kind
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How the service is reached.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Where the service listens
+    #[arg(long, env = "AWS_EVENT_CACHE_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) server: String,
+    /// A file with the access token (never the token itself: command lines are visible to others)
+    #[arg(long, env = "AWS_EVENT_CACHE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// One line for each account, region and kind
+    #[arg(long)]
+    pub(crate) scopes: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ClassArg {
+    /// Before everything else
+    Operator,
+    /// As an event would be
+    Event,
+    /// When there is room
+    Sweep,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefreshArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Spinnaker account or AWS account id; all when absent
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Region; all when absent
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Kind, in any spelling that `aws-event-cache kinds` lists; all when absent
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Name, id or ARN of one resource; all when absent
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How urgent it is
+    #[arg(long, value_enum, default_value = "operator")]
+    pub(crate) class: ClassArg,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Give up waiting after this many seconds
+    #[arg(long, default_value_t = 600)]
+    pub(crate) timeout: u64,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KindsArgs {
+    /// Only this kind, with everything known about it
+    pub(crate) kind: Option<String>,
+    /// A folder with kinds, agents and services of your own
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The recorded messages, one JSON document a line; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Take accounts, environments and the catalogue folder from this configuration; without it every account found in the messages is served
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// As JSON, one line a message
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,306 @@
+//! Joins the parts: every line here passes one part to another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_event_cache_api::{self as api, ApiState, EngineAndStore, Latch, Readiness, Tokens};
+use aws_event_cache_catalog::Catalog;
+use aws_event_cache_clock::Clock;
+use aws_event_cache_clouddriver::diagnose::Problem;
+use aws_event_cache_clouddriver::lock_store::{self, LockStore};
+use aws_event_cache_clouddriver::{AccountsFeed, Clouddriver, Driver, DriverParts, Moded};
+use aws_event_cache_config::{Config, Loaded};
+use aws_event_cache_engine::{Engine, Parts, Runner};
+use aws_event_cache_intake::{FetchedCerts, HttpConfirmer, Intake};
+use aws_event_cache_model::{Accounts, DriveMode, Environment};
+use aws_event_cache_sqs::Consumer;
+use aws_event_cache_store::Store;
+use axum::Router;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::ServeError;
+use super::neighbours::Sources;
+use crate::settings::{self, SettingsError};
+
+/// How long the start waits for Clouddriver's accounts. Without them every message is about nobody, so it is worth a moment; but a Clouddriver that is down must
+/// not keep us from accepting messages for accounts that are configured.
+const FIRST_ACCOUNTS: Duration = Duration::from_secs(5);
+
+/// How often Clouddriver's side is looked over for what cannot be right. It reads every lock, so not too often; problems of this kind last for hours.
+const DIAGNOSE_EVERY: Duration = Duration::from_secs(300);
+
+/// How long after the start the first diagnosis is made: agents need a minute to show themselves in their locks.
+const FIRST_DIAGNOSIS: Duration = Duration::from_secs(60);
+
+/// How long the parts may take to end once told to.
+const END_LIMIT: Duration = Duration::from_secs(15);
+
+/// The service, running.
+pub(crate) struct Service {
+    config: RwLock<Arc<Config>>,
+    pub(crate) engine: Engine,
+    pub(crate) feed: Arc<AccountsFeed>,
+    pub(crate) client: Option<Arc<Clouddriver>>,
+    pub(crate) mode: watch::Sender<DriveMode>,
+    pub(crate) environments: watch::Sender<Vec<Environment>>,
+    pub(crate) state: ApiState,
+    pub(crate) log: api::log_level::Handle,
+    intake: Arc<Intake>,
+    store: Arc<Store>,
+    readiness: Readiness,
+    listening: Mutex<Option<Latch>>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// What Clouddriver's side consists of.
+struct Drive {
+    client: Option<Arc<Clouddriver>>,
+    feed: Arc<AccountsFeed>,
+    accounts: watch::Receiver<Arc<Accounts>>,
+    driver: Arc<Driver>,
+}
+
+impl Service {
+    /// Starts everything but the listeners.
+    pub(crate) async fn start(
+        loaded: Loaded,
+        log: api::log_level::Handle,
+        metrics: api::prometheus::Metrics,
+    ) -> Result<Self, ServeError> {
+        let Loaded { config, catalog, .. } = loaded;
+        let (clock, catalog) = (Clock::wall(), Arc::new(catalog));
+        let readiness = Readiness::default();
+        let listening = readiness.latch("the listeners are open");
+        let (store, recovered) = Store::open(&config.store, clock.clone())?;
+        let store = Arc::new(store);
+        let drive = drive(&config, &catalog, &clock)?;
+        let known = readiness.latch("the accounts are known");
+        let (mode, watched_mode) = watch::channel(config.mode);
+        let (engine, runner) = Engine::start(Parts {
+            catalog: catalog.clone(),
+            accounts: drive.accounts.clone(),
+            profiles: settings::profiles(&config),
+            stock: settings::stock(&config),
+            mode: config.mode,
+            drive: Arc::new(Moded::new(drive.driver.clone(), watched_mode, clock.clone())),
+            journal: store.clone(),
+            recovered,
+            clock: clock.clone(),
+        });
+        let intake = intake(&config, &catalog, &engine, &clock)?;
+        let queues = consumer(&config, &intake, &clock)?;
+        let diagnosis = Arc::default();
+        let sources = Sources {
+            feed: drive.feed.clone(),
+            intake: intake.clone(),
+            queues: queues.as_ref().map(Consumer::stats),
+            diagnosis: Arc::clone(&diagnosis),
+        };
+        let (environments, watched) = watch::channel(config.profiles.keys().cloned().collect());
+        let state = ApiState::new(api::Parts {
+            control: Arc::new(EngineAndStore::new(engine.clone(), store.clone()).with(move || sources.say())),
+            catalog,
+            accounts: drive.accounts.clone(),
+            environments: watched,
+            clock: clock.clone(),
+            tokens: settings::tokens(&config)?,
+            settings: settings::api(&config),
+            readiness: readiness.clone(),
+            metrics: metrics.clone(),
+            log_level: log.clone(),
+        });
+        let stop = watch::Sender::new(false);
+        let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
+        tasks.run(runner, queues);
+        tasks.watch(&drive, diagnosis, &clock, metrics);
+        // Tells the accounts before the first message is taken, if Clouddriver answers in time.
+        drop(tokio::time::timeout(FIRST_ACCOUNTS, drive.feed.ask()).await);
+        tasks.wait_for_accounts(drive.accounts, known);
+        Ok(Self {
+            config: RwLock::new(Arc::new(config)),
+            engine,
+            feed: drive.feed,
+            client: drive.client,
+            mode,
+            environments,
+            state,
+            log,
+            intake,
+            store,
+            readiness,
+            listening: Mutex::new(Some(listening)),
+            stop,
+            tasks: Mutex::new(tasks.set),
+        })
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.config.read().clone()
+    }
+
+    /// Takes another configuration; what it changes has been passed on.
+    pub(crate) fn set_config(&self, config: Config) {
+        *self.config.write() = Arc::new(config);
+    }
+
+    pub(crate) fn tokens(&self) -> Result<Tokens, SettingsError> {
+        settings::tokens(&self.config())
+    }
+
+    pub(crate) fn api(&self) -> Router {
+        api::router(self.state.clone())
+    }
+
+    pub(crate) fn intake_router(&self) -> Router {
+        aws_event_cache_intake::router(self.intake.clone())
+    }
+
+    /// The listeners are open.
+    pub(crate) fn ready(&self) {
+        if let Some(latch) = self.listening.lock().take() {
+            latch.release();
+        }
+    }
+
+    /// From now on messages are told to come again, and load balancers to look elsewhere.
+    pub(crate) fn stop_taking(&self) {
+        self.readiness.stop();
+        self.intake.stop();
+    }
+
+    /// Ends every part: the queues give back what was not accepted, every agent is let go, the store is closed.
+    pub(crate) async fn end(self) {
+        self.stop.send_replace(true);
+        let mut tasks = self.tasks.into_inner();
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_LIMIT, all).await.is_err() {
+            tracing::warn!("some parts did not end in time; holds end by themselves within two minutes");
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store could not be closed in order");
+        }
+    }
+}
+
+fn drive(config: &Config, catalog: &Arc<Catalog>, clock: &Clock) -> Result<Drive, ServeError> {
+    let client = settings::client(config).map(|settings| Clouddriver::new(&settings)).transpose();
+    let client = client.map_err(|error| ServeError::Setup("Clouddriver client", error.into()))?.map(Arc::new);
+    let (feed, accounts) = AccountsFeed::new(settings::accounts(config, client.clone())?, clock.clone());
+    let locks: Option<Arc<dyn LockStore>> = settings::locks(config, &instance())?
+        .map(|settings| lock_store::open(&settings, clock.clone()))
+        .transpose()
+        .map_err(|error| ServeError::Setup("lock store", error.into()))?;
+    let driver = Arc::new(Driver::start(DriverParts {
+        locks,
+        other_locks: Vec::new(),
+        clouddriver: client.clone(),
+        catalog: catalog.clone(),
+        accounts: accounts.clone(),
+        stock: settings::stock(config),
+        cache_store: settings::cache_store(config),
+        confirm: false,
+        clock: clock.clone(),
+    }));
+    Ok(Drive { client, feed, accounts, driver })
+}
+
+/// Names this process in the locks that it writes, so that a person who looks at them knows whose they are.
+fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), std::process::id())
+}
+
+fn intake(config: &Config, catalog: &Arc<Catalog>, engine: &Engine, clock: &Clock) -> Result<Arc<Intake>, ServeError> {
+    let certificates = settings::certificates(config)?;
+    let confirmer = HttpConfirmer::new(&certificates)
+        .map_err(|error| ServeError::Setup("client that confirms subscriptions", error.into()))?;
+    let certs = FetchedCerts::new(certificates)
+        .map_err(|error| ServeError::Setup("check of signing certificates", error.into()))?;
+    let settings = settings::intake(config)?;
+    Ok(Intake::new(
+        settings,
+        catalog.clone(),
+        Arc::new(engine.clone()),
+        Arc::new(certs),
+        Arc::new(confirmer),
+        clock.clone(),
+    ))
+}
+
+fn consumer(config: &Config, intake: &Arc<Intake>, clock: &Clock) -> Result<Option<Consumer>, ServeError> {
+    let queues = settings::queues(config);
+    if queues.is_empty() {
+        return Ok(None);
+    }
+    let consumer = Consumer::new(queues, intake.clone(), clock.clone());
+    consumer.map(Some).map_err(|errors| {
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        ServeError::Setup("queue consumer", text.join("; ").into())
+    })
+}
+
+/// The tasks of the service, each of which ends when told to.
+struct Tasks {
+    set: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Tasks {
+    fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move { drop(stop.wait_for(|stop| *stop).await) }
+    }
+
+    /// Runs something until the service ends.
+    fn until_stopped(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stopped();
+        self.set.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = stopped => {}
+            }
+        });
+    }
+
+    /// The two parts that have an end of their own to look after.
+    fn run(&mut self, runner: Runner, queues: Option<Consumer>) {
+        let stopped = self.stopped();
+        self.set.spawn(async move { runner.run(stopped).await });
+        if let Some(queues) = queues {
+            let stopped = self.stopped();
+            self.set.spawn(async move { queues.run(stopped).await });
+        }
+    }
+
+    fn watch(
+        &mut self,
+        drive: &Drive,
+        diagnosis: Arc<Mutex<Vec<Problem>>>,
+        clock: &Clock,
+        metrics: api::prometheus::Metrics,
+    ) {
+        self.until_stopped(drive.feed.clone().run());
+        self.until_stopped(metrics.keep_up());
+        let (driver, clock) = (drive.driver.clone(), clock.clone());
+        self.until_stopped(async move {
+            clock.sleep(FIRST_DIAGNOSIS).await;
+            loop {
+                let found = driver.diagnose().await;
+                *diagnosis.lock() = found;
+                clock.sleep(DIAGNOSE_EVERY).await;
+            }
+        });
+    }
+
+    fn wait_for_accounts(&mut self, mut accounts: watch::Receiver<Arc<Accounts>>, known: Latch) {
+        self.until_stopped(async move {
+            if accounts.wait_for(|accounts| !accounts.is_empty()).await.is_ok() {
+                known.release();
+            }
+        });
+    }
+}

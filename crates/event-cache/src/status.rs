@@ -1,0 +1,139 @@
+//! `status`: how the service is doing, for people.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::cli::{StatusArgs, exit};
+use crate::client::{ClientError, Service};
+use crate::output::{line, table};
+
+pub(crate) async fn run(args: StatusArgs) -> Result<ExitCode, ClientError> {
+    let service = Service::new(&args.server)?;
+    let status = service.get("/v1/status").await?;
+    if args.json {
+        line(&status.to_string());
+        return Ok(exit::OK);
+    }
+    summary(&status);
+    places(&status);
+    if args.scopes {
+        scopes(&status);
+    }
+    recent(&status);
+    problems(&status);
+    Ok(exit::OK)
+}
+
+fn summary(status: &Value) {
+    let agents = |key: &str| number(status.pointer(&format!("/agents/{key}")));
+    let queue = |key: &str| number(status.pointer(&format!("/queue/{key}")));
+    let counters = |key: &str| number(status.pointer(&format!("/counters/{key}")));
+    let killed = if status.get("killed") == Some(&Value::Bool(true)) { " (kill switch is on)" } else { "" };
+    line(&format!("mode      {}{killed}", text(status.get("mode"))));
+    line(&format!("accounts  {}", number(status.get("accounts"))));
+    line(&format!(
+        "agents    {} known, {} held, {} running, {} absent, {} failing",
+        agents("known"),
+        agents("held"),
+        agents("running"),
+        agents("absent"),
+        agents("failing")
+    ));
+    line(&format!(
+        "queue     {} operator, {} event, {} settle, {} sweep, {} in flight",
+        queue("operator"),
+        queue("event"),
+        queue("settle"),
+        queue("sweep"),
+        queue("in_flight")
+    ));
+    line(&format!(
+        "done      {} hints, {} forced runs, {} own runs, {} would have been forced, {} failures; {} polls saved",
+        counters("hints"),
+        counters("forced_runs"),
+        counters("own_runs"),
+        counters("would_force"),
+        counters("failures"),
+        counters("polls_saved") + counters("polls_would_save")
+    ));
+}
+
+fn places(status: &Value) {
+    let mut rows = table(&["\nACCOUNT", "\nREGION", "\nSTREAM", "\nLAST HEARTBEAT", "\nLATE BY"]);
+    for place in list(status, "places") {
+        rows.add_row([
+            text(place.pointer("/place/account")),
+            text(place.pointer("/place/region")),
+            text(place.get("health")),
+            text(place.get("last_heartbeat")),
+            place.get("lateness_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
+        ]);
+    }
+    line(&rows.trim_fmt());
+}
+
+fn scopes(status: &Value) {
+    let mut rows =
+        table(&["\nACCOUNT", "\nREGION", "\nKIND", "\nCADENCE", "\nWHY", "\nLAST EVENT", "\nLAST RUN", "\nBACKLOG"]);
+    for scope in list(status, "scopes") {
+        let cadence = scope.get("cadence_ms").and_then(Value::as_u64);
+        rows.add_row([
+            text(scope.get("account")),
+            text(scope.get("region")),
+            text(scope.get("kind")),
+            cadence.map_or_else(|| "stock".into(), |ms| format!("{} s", ms / 1000)),
+            text(scope.get("reason")),
+            text(scope.get("last_event")),
+            text(scope.get("last_run")),
+            number(scope.get("backlog")).to_string(),
+        ]);
+    }
+    line(&rows.trim_fmt());
+}
+
+fn recent(status: &Value) {
+    let mut rows = table(&["\nLAST REFRESHES", "\nAGENT", "\nHOW", "\nCAUSE", "\nLATENCY"]);
+    for entry in list(status, "recent").take(10) {
+        let how = entry.get("means").and_then(Value::as_str).unwrap_or("failed");
+        rows.add_row([
+            text(entry.get("at")),
+            text(entry.get("agent")),
+            how.into(),
+            text(entry.get("cause")),
+            entry.get("latency_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
+        ]);
+    }
+    line(&rows.trim_fmt());
+}
+
+fn problems(status: &Value) {
+    let mut any = false;
+    for problem in list(status, "problems") {
+        if !any {
+            line("\nPROBLEMS");
+        }
+        any = true;
+        line(&format!("- {}", text(Some(problem))));
+    }
+}
+
+fn list<'a>(status: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    status.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn number(value: Option<&Value>) -> u64 {
+    value.and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A text as it is, anything else as JSON, nothing as nothing; times without their fractions, which nobody reads.
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) if text.ends_with('Z') && text.contains('T') => {
+            text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))
+        }
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
