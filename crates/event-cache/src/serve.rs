@@ -72,11 +72,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, ServeError> {
     let service = Service::start(loaded, log, metrics).await?;
     let listeners = Listeners::open(&service).await?;
     service.ready();
-    loop {
-        match signals.next().await {
-            Wish::Reload => reload::reload(&service, &args.config).await,
-            Wish::End => break,
-        }
+    while let Wish::Reload = signals.next().await {
+        reload::reload(&service, &args.config);
     }
     tracing::info!("ending: no more messages are taken, requests under way end, every agent is let go");
     service.stop_taking();

@@ -74,29 +74,15 @@ impl Service {
         let (clock, catalog) = (Clock::wall(), Arc::new(catalog));
         let readiness = Readiness::default();
         let listening = readiness.latch("the listeners are open");
-        let (store, recovered) = Store::open(&config.store, clock.clone())?;
-        let store = Arc::new(store);
-        let drive = drive(&config, &catalog, &clock)?;
         let known = readiness.latch("the accounts are known");
-        let (mode, watched_mode) = watch::channel(config.mode);
-        let (engine, runner) = Engine::start(Parts {
-            catalog: catalog.clone(),
-            accounts: drive.accounts.clone(),
-            profiles: settings::profiles(&config),
-            stock: settings::stock(&config),
-            mode: config.mode,
-            drive: Arc::new(Moded::new(drive.driver.clone(), watched_mode, clock.clone())),
-            journal: store.clone(),
-            recovered,
-            clock: clock.clone(),
-        });
-        let intake = intake(&config, &catalog, &engine, &clock)?;
-        let queues = consumer(&config, &intake, &clock)?;
+        let drive = drive(&config, &catalog, &clock)?;
+        let heart = Heart::start(&config, &catalog, &drive, &clock)?;
+        let Heart { engine, store, intake, .. } = &heart;
         let diagnosis = Arc::default();
         let sources = Sources {
             feed: drive.feed.clone(),
             intake: intake.clone(),
-            queues: queues.as_ref().map(Consumer::stats),
+            queues: heart.queues.as_ref().map(Consumer::stats),
             diagnosis: Arc::clone(&diagnosis),
         };
         let (environments, watched) = watch::channel(config.profiles.keys().cloned().collect());
@@ -114,22 +100,22 @@ impl Service {
         });
         let stop = watch::Sender::new(false);
         let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
-        tasks.run(runner, queues);
+        tasks.run(heart.runner, heart.queues);
         tasks.watch(&drive, diagnosis, &clock, metrics);
         // Tells the accounts before the first message is taken, if Clouddriver answers in time.
         drop(tokio::time::timeout(FIRST_ACCOUNTS, drive.feed.ask()).await);
         tasks.wait_for_accounts(drive.accounts, known);
         Ok(Self {
             config: RwLock::new(Arc::new(config)),
-            engine,
+            engine: heart.engine,
             feed: drive.feed,
             client: drive.client,
-            mode,
+            mode: heart.mode,
             environments,
             state,
             log,
-            intake,
-            store,
+            intake: heart.intake,
+            store: heart.store,
             readiness,
             listening: Mutex::new(Some(listening)),
             stop,
@@ -183,6 +169,38 @@ impl Service {
         if let Err(error) = self.store.close().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the store could not be closed in order");
         }
+    }
+}
+
+/// From a message to a refresh: what must work together before anything listens.
+struct Heart {
+    store: Arc<Store>,
+    engine: Engine,
+    runner: Runner,
+    intake: Arc<Intake>,
+    queues: Option<Consumer>,
+    mode: watch::Sender<DriveMode>,
+}
+
+impl Heart {
+    fn start(config: &Config, catalog: &Arc<Catalog>, drive: &Drive, clock: &Clock) -> Result<Self, ServeError> {
+        let (store, recovered) = Store::open(&config.store, clock.clone())?;
+        let store = Arc::new(store);
+        let (mode, watched) = watch::channel(config.mode);
+        let (engine, runner) = Engine::start(Parts {
+            catalog: catalog.clone(),
+            accounts: drive.accounts.clone(),
+            profiles: settings::profiles(config),
+            stock: settings::stock(config),
+            mode: config.mode,
+            drive: Arc::new(Moded::new(drive.driver.clone(), watched, clock.clone())),
+            journal: store.clone(),
+            recovered,
+            clock: clock.clone(),
+        });
+        let intake = intake(config, catalog, &engine, clock)?;
+        let queues = consumer(config, &intake, clock)?;
+        Ok(Self { store, engine, runner, intake, queues, mode })
     }
 }
 

@@ -9,7 +9,7 @@ use aws_event_cache_config::schema::Effect;
 use super::parts::Service;
 use crate::settings::{self, SettingsError};
 
-pub(crate) async fn reload(service: &Service, file: &Path) {
+pub(crate) fn reload(service: &Service, file: &Path) {
     match try_reload(service, file) {
         Ok(changed) if changed.is_empty() => tracing::info!("the configuration was read again; nothing has changed"),
         Ok(changed) => tracing::info!(changed = changed.join(", "), "the configuration was read again"),
