@@ -60,40 +60,50 @@ impl Known {
     }
 
     /// Until when it is to be held under this cadence; `None` leaves it to its own poll.
+    ///
+    /// A run under way counts as done (unless `ended_only`): the hold is for what comes after it. An agent whose runs last longer than its interval is hardly ever
+    /// seen idle, and those are the ones that cost most calls; the drive arm writes the hold when it can.
     pub(crate) fn hold_until(
         &self,
         cadence: Cadence,
         healthy_since: Option<Timestamp>,
+        ended_only: bool,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let started = self.started?;
+        let under_way = match self.state {
+            Some(AgentState::Running { since }) if !ended_only => Some(since),
+            _ => None,
+        };
+        let started = self.started.max(under_way)?;
         let every = cadence.every.filter(|every| *every > self.agent.interval)?;
         let trusted_from = self.trusted_from.max(healthy_since.unwrap_or(Timestamp::MIN));
-        let running = matches!(self.state, Some(AgentState::Running { since }) if since > started);
-        if started < trusted_from || running || self.is_absent(now) {
+        if started < trusted_from || self.is_absent(now) {
             return None;
         }
         let until = after(started, every.mul_f64(1.0 - SPREAD * share_of(&self.agent.name)).max(self.agent.interval));
         (until > now).then_some(until)
     }
 
-    /// Takes what its lock showed. Returns the start of a run that was not known.
+    /// Takes what its lock showed. Returns the start of a run that has ended and was not known.
     pub(crate) fn see(&mut self, state: AgentState, now: Timestamp) -> Option<Timestamp> {
-        self.state = Some(state);
-        match state {
-            AgentState::Absent => {
-                self.absent_since.get_or_insert(now);
-                None
-            }
-            AgentState::Idle { started, .. } => {
-                self.absent_since = None;
-                Some(started).filter(|started| self.started.is_none_or(|known| known < *started))
-            }
-            AgentState::Running { .. } | AgentState::Held { .. } => {
-                self.absent_since = None;
-                None
-            }
+        let before = self.state.replace(state);
+        if state == AgentState::Absent {
+            self.absent_since.get_or_insert(now);
+            return None;
         }
+        self.absent_since = None;
+        let ended = match (before, state) {
+            (_, AgentState::Idle { started, .. }) => Some(started),
+            // A run that lasts longer than the interval is followed by the next one at once, and no look finds the agent idle. Half an interval: far more
+            // than the start of one run may seem to move between two looks.
+            (Some(AgentState::Running { since: first }), AgentState::Running { since })
+                if between(first, since) >= self.agent.interval / 2 =>
+            {
+                Some(first)
+            }
+            _ => None,
+        };
+        ended.filter(|started| self.started.is_none_or(|known| known < *started))
     }
 
     /// A run that started then has ended.
@@ -193,31 +203,54 @@ mod tests {
     #[test]
     fn a_hold_ends_with_the_cadence_or_a_little_before_and_never_within_the_stock_interval() {
         let known = known(100);
-        let until = known.hold_until(quarter_hour(), Some(at(50)), at(101)).unwrap();
+        let until = known.hold_until(quarter_hour(), Some(at(50)), false, at(101)).unwrap();
         assert!(until <= at(1_000) && until >= at(100 + 810));
-        assert_eq!(known.hold_until(quarter_hour(), Some(at(50)), until), None);
+        assert_eq!(known.hold_until(quarter_hour(), Some(at(50)), false, until), None);
         let stock = Cadence { every: Some(known.agent.interval), reason: Reason::KindCeiling };
-        assert_eq!(known.hold_until(stock, Some(at(50)), at(101)), None);
+        assert_eq!(known.hold_until(stock, Some(at(50)), false, at(101)), None);
     }
 
     #[test]
     fn no_hold_on_a_run_that_started_before_the_stream_could_be_trusted() {
-        assert_eq!(known(100).hold_until(quarter_hour(), Some(at(101)), at(102)), None);
-        assert_eq!(Known::new(testing::agent("prod"), at(0)).hold_until(quarter_hour(), Some(at(0)), at(5)), None);
+        assert_eq!(known(100).hold_until(quarter_hour(), Some(at(101)), false, at(102)), None);
+        assert_eq!(
+            Known::new(testing::agent("prod"), at(0)).hold_until(quarter_hour(), Some(at(0)), false, at(5)),
+            None
+        );
     }
 
     #[test]
-    fn a_running_agent_and_an_absent_one_are_not_held() {
+    fn a_run_under_way_is_held_after_it_unless_it_began_before_the_stream_could_be_trusted() {
         let mut running = known(100);
         running.see(AgentState::Running { since: at(200) }, at(201));
-        assert_eq!(running.hold_until(quarter_hour(), Some(at(0)), at(201)), None);
+        let held = |ended_only, healthy| running.hold_until(quarter_hour(), Some(at(healthy)), ended_only, at(201));
+        assert!(held(false, 50).unwrap() >= at(200 + 810));
+        assert!(held(true, 50).unwrap() <= at(1_000), "only what has ended");
+        assert!(held(false, 150).is_some() && held(true, 150).is_none());
+        assert_eq!(held(false, 201), None);
+    }
+
+    #[test]
+    fn the_end_of_a_long_run_is_known_by_the_start_of_the_next() {
+        let mut long = Known::new(testing::agent("prod"), at(0));
+        assert_eq!(long.see(AgentState::Running { since: at(100) }, at(101)), None);
+        assert_eq!(
+            long.see(AgentState::Running { since: at(101) }, at(106)),
+            None,
+            "the same run, seen a little later"
+        );
+        assert_eq!(long.see(AgentState::Running { since: at(160) }, at(161)), Some(at(101)));
+    }
+
+    #[test]
+    fn an_agent_without_a_lock_for_long_is_not_held() {
         let mut absent = known(100);
         absent.see(AgentState::Absent, at(200));
         assert!(
-            absent.hold_until(quarter_hour(), Some(at(0)), at(201)).is_some(),
+            absent.hold_until(quarter_hour(), Some(at(0)), false, at(201)).is_some(),
             "between two looks a lock may be about to be written"
         );
-        assert_eq!(absent.hold_until(quarter_hour(), Some(at(0)), at(400)), None);
+        assert_eq!(absent.hold_until(quarter_hour(), Some(at(0)), false, at(400)), None);
     }
 
     #[test]

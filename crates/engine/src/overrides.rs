@@ -158,7 +158,9 @@ mod tests {
     #[test]
     fn every_override_ends_by_itself() {
         let mut overrides = Overrides::default();
+        overrides.set(over("a", OverrideScope::default(), Setting::Budget(0.1)));
         overrides.set(over("a", OverrideScope::default(), Setting::KillSwitch));
+        assert_eq!(overrides.iter().count(), 1, "one of the same name is replaced");
         assert!(overrides.all_killed() && overrides.expire(at(3_599)).is_empty());
         assert_eq!(overrides.expire(at(3_600)).len(), 1);
         assert!(!overrides.all_killed());

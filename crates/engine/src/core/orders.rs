@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use aws_event_cache_model::{
-    Agent, AgentName, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region, Resources,
-    Source, Timestamp, Wanted,
+    Agent, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region, Resources, Source,
+    Timestamp, Wanted,
 };
 
 use super::accept::accounts_matching;
 use super::{Changes, Core};
 use crate::engine::OrderError;
-use crate::queue::Debounce;
+use crate::queue::{Debounce, Left};
 
 /// An order that was taken.
 pub(crate) struct Ordered {
@@ -102,13 +102,11 @@ impl Core {
         if !pending.is_empty() {
             changes.records.push(Record::Refresh(record.clone()));
         }
-        let only_ours = |core: &Self, agent: &AgentName| {
-            !core.queue.in_flight(agent) && core.queue.sole_cause(agent).is_some_and(|cause| cause.id == id.0)
-        };
         for agent in pending {
-            if only_ours(self, &agent) {
+            if self.queue.sole_cause(&agent).is_some_and(|cause| cause.id == id.0) {
                 self.queue.drop_waiting(&agent);
-                changes.records.extend(self.debts.settle(&agent));
+                let left = if self.queue.owes(&agent) { Left::More } else { Left::Nothing };
+                self.pay(&agent, left, &mut changes);
             }
         }
         Some((record, changes))

@@ -52,15 +52,17 @@ impl Core {
         changes.records.extend(ran.into_iter().map(Record::Refresh));
     }
 
-    /// Which of these agents are to wait, and until when. An agent whose refresh is under way is not among them: it must be let go.
+    /// Which of these agents are to wait, and until when; those that run now, after that. An agent whose refresh is under way is not among them: it must be let go.
     pub(crate) fn holds(&mut self, agents: &[Arc<Agent>], now: Timestamp) -> Vec<Hold> {
+        // In watch mode the run under way is one that would not have taken place.
+        let ended_only = self.mode == DriveMode::Observe;
         let mut holds = Vec::new();
         for agent in agents {
             let cadence = self.agent_cadence(agent, now);
             let healthy = self.streams.healthy_since(&agent.place, self.profile(&agent.place), now);
             let in_flight = self.queue.in_flight(&agent.name);
             let Some(known) = self.book.get_mut(&agent.name) else { continue };
-            let until = known.hold_until(cadence, healthy, now).filter(|_| !in_flight);
+            let until = known.hold_until(cadence, healthy, ended_only, now).filter(|_| !in_flight);
             known.held_until = until;
             holds.extend(until.map(|until| Hold { agent: agent.name.clone(), until }));
         }

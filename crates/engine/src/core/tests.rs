@@ -335,7 +335,8 @@ fn after_a_gap_own_polls_are_awaited_before_runs_are_forced() {
 fn what_was_owed_before_a_restart_is_run_first_and_after_the_restart() {
     let cause = Cause::own("before the crash", at(900));
     let owed = vec![(name(WIDGETS), Class::Event, Resources::default(), cause)];
-    let mut world = World::recovered(DriveMode::Enforce, Recovered { owed, ..Recovered::default() });
+    let recovered = Recovered { owed, clean: true, last_alive: Some(at(START)), ..Recovered::default() };
+    let mut world = World::recovered(DriveMode::Enforce, recovered);
     world.idle(WIDGETS, START - 20, START + 1);
     assert!(world.next(START + 5).is_empty(), "the distance to the run before the restart is kept");
     let flights = world.next(START + 10);
@@ -437,6 +438,54 @@ fn canceling_takes_back_what_nobody_else_waits_for() {
     world.widget(1_300);
     world.core.cancel(&id, at(1_301)).unwrap();
     assert_eq!(world.next(1_305).len(), 3, "an event waits for it too");
+}
+
+#[test]
+fn canceling_beside_a_run_under_way_leaves_that_runs_debt_alone() {
+    let mut world = World::settled(DriveMode::Enforce);
+    world.widget(1_100);
+    let flights = world.next(1_105);
+    let id = order_widgets(&mut world, 1_106);
+    let (_, changes) = world.core.cancel(&id, at(1_106)).unwrap();
+    assert!(matches!(changes.records[..], [Record::Refresh(_)]), "{:?}", changes.records);
+    for flight in flights {
+        let changes = world.core.outcome(flight, forced(1_105), at(1_107));
+        assert!(matches!(changes.records[..], [Record::Settled { .. }]), "nothing was left to run");
+    }
+}
+
+#[test]
+fn what_changed_is_stale_in_the_ledger_and_a_changed_role_makes_its_account_stale() {
+    let mut world = World::settled(DriveMode::Enforce);
+    let ledger = world.core.ledger.clone();
+    let scope = place().scope(kind("widget"));
+    let (one, other) = (testing::name("w-1"), testing::name("w-2"));
+    world.widget(1_100);
+    let first = ledger.generation(&scope, Some(&one));
+    assert!(first > ledger.generation(&scope, Some(&other)), "only what was named");
+    assert_eq!(ledger.generation(&scope, None), first, "and the listing");
+    world.hint(hint(What::AccessChanged { role: Some(testing::name("spinnaker-managed")) }, 1_200));
+    assert!(ledger.generation(&scope, Some(&one)) > first);
+    assert!(ledger.generation(&scope, Some(&other)) > first);
+}
+
+#[test]
+fn throttling_of_a_service_reaches_the_agents_that_exist_once_per_account() {
+    let mut world = World::settled(DriveMode::Enforce);
+    let service = aws_event_cache_model::ServiceName::new("test").unwrap();
+    world.hint(hint(What::Throttled { service }, 1_100));
+    let cut: Vec<&str> = world.core.limiter.cuts(at(1_102)).map(|(place, ..)| place.region.as_str()).collect();
+    assert!(cut.len() == 2 && cut.contains(&"global") && cut.contains(&"eu-west-1"), "{cut:?}");
+}
+
+#[test]
+fn leaving_enforce_lets_every_agent_go_and_trusts_no_earlier_run() {
+    for mode in [DriveMode::Observe, DriveMode::Off] {
+        let mut world = World::settled(DriveMode::Enforce);
+        assert!(!world.holds(START + 10).is_empty());
+        world.core.set_mode(mode, at(START + 11));
+        assert!(world.core.release_due && world.holds(START + 12).is_empty(), "{mode:?}");
+    }
 }
 
 #[test]

@@ -55,33 +55,30 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
+/// One row: what came in | agents to run | what is stale | effects | verdict.
+fn row(what: What, runs: &[&str], stale: &[&str], effects: &[&str], verdict: Verdict) {
+    let expected = (texts(runs), texts(stale), texts(effects), verdict);
+    assert_eq!(decided(&hint(what.clone(), 100)), expected, "{what:?}");
+}
+
+const LIFE: &str = "eu-west-1 Life";
+
 #[test]
-fn the_decision_table() {
-    let life = "eu-west-1 Life";
-    let service = ServiceName::new("test").unwrap();
+fn the_decision_table_when_resources_changed() {
     let all = ["BalanceCachingAgent event", "GadgetCachingAgent event", "WidgetCachingAgent event"];
     let all_settle = ["BalanceCachingAgent settle", "GadgetCachingAgent settle", "WidgetCachingAgent settle"];
     let widgets = [r#"eu-west-1/widget ["w-1"]"#, "eu-west-1/gadget *", "eu-west-1/health *"];
     let any_widget = What::Changed { kind: kind("widget"), names: Names::Any, change: Change::Updated };
-    let access = |role: Option<&str>| What::AccessChanged { role: role.map(name) };
-    let passes = ["PassCachingAgent event"];
-    let doubted = [life, "doubt 111122223333"];
-
-    let row = |what: What, runs: &[&str], stale: &[&str], effects: &[&str], verdict: Verdict| {
-        let expected = (texts(runs), texts(stale), texts(effects), verdict);
-        assert_eq!(decided(&hint(what.clone(), 100)), expected, "{what:?}");
-    };
-    // What came in | agents to run | stale | effects | verdict
     // A resource changed: it, its scope's listings, and what it touches.
-    row(changed("widget", "w-1", Change::Updated), &all, &widgets, &[life], Verdict::Planned(3));
-    row(changed("widget", "w-1", Change::Created), &all, &widgets, &[life], Verdict::Planned(3));
-    row(changed("widget", "w-1", Change::Deleted), &all, &widgets, &[life], Verdict::Planned(3));
+    row(changed("widget", "w-1", Change::Updated), &all, &widgets, &[LIFE], Verdict::Planned(3));
+    row(changed("widget", "w-1", Change::Created), &all, &widgets, &[LIFE], Verdict::Planned(3));
+    row(changed("widget", "w-1", Change::Deleted), &all, &widgets, &[LIFE], Verdict::Planned(3));
     // An oversized item: the key is enough; without a key, all of the kind.
     row(
         any_widget,
         &all,
         &["eu-west-1/widget *", "eu-west-1/gadget *", "eu-west-1/health *"],
-        &[life],
+        &[LIFE],
         Verdict::Planned(3),
     );
     // Two agents read gadgets; they touch nothing.
@@ -89,11 +86,28 @@ fn the_decision_table() {
         changed("gadget", "g-1", Change::Updated),
         &["GadgetCachingAgent event", "WidgetCachingAgent event"],
         &[r#"eu-west-1/gadget ["g-1"]"#],
-        &[life],
+        &[LIFE],
         Verdict::Planned(2),
     );
     // Only relations changed: it can wait.
-    row(changed("widget", "w-1", Change::Related), &all_settle, &widgets, &[life], Verdict::Planned(3));
+    row(changed("widget", "w-1", Change::Related), &all_settle, &widgets, &[LIFE], Verdict::Planned(3));
+    // A kind that the catalogue does not have: counted, and still a sign of life.
+    row(changed("teapot", "t-1", Change::Updated), &[], &[], &[LIFE], Verdict::Unknown);
+    // A kind that no agent of these accounts reads: stale for answers, nothing to run.
+    row(
+        changed("orphan", "o-1", Change::Updated),
+        &[],
+        &[r#"eu-west-1/orphan ["o-1"]"#],
+        &[LIFE],
+        Verdict::NothingToDo,
+    );
+}
+
+#[test]
+fn the_decision_table_when_access_changed() {
+    let access = |role: Option<&str>| What::AccessChanged { role: role.map(name) };
+    let passes = ["PassCachingAgent event"];
+    let doubted = [LIFE, "doubt 111122223333"];
     // A role that Clouddriver assumes: also doubt what was refused and cached, and retry what failed.
     row(
         access(Some("spinnaker-managed")),
@@ -104,38 +118,33 @@ fn the_decision_table() {
     );
     row(access(None), &passes, &["global/pass *"], &doubted, Verdict::Planned(1));
     // Another role: only its own kind.
-    row(access(Some("somebody")), &passes, &[r#"global/pass ["somebody"]"#], &[life], Verdict::Planned(1));
+    row(access(Some("somebody")), &passes, &[r#"global/pass ["somebody"]"#], &[LIFE], Verdict::Planned(1));
     row(
         changed("pass", "somebody", Change::Updated),
         &passes,
         &[r#"global/pass ["somebody"]"#],
-        &[life],
+        &[LIFE],
         Verdict::Planned(1),
     );
+}
+
+#[test]
+fn the_decision_table_of_budgets_and_streams() {
+    let service = ServiceName::new("test").unwrap();
     // Throttling and quotas move budgets and refresh nothing.
-    row(What::Throttled { service: service.clone() }, &[], &[], &[life, "cut test in eu-west-1"], Verdict::NothingToDo);
+    row(What::Throttled { service: service.clone() }, &[], &[], &[LIFE, "cut test in eu-west-1"], Verdict::NothingToDo);
     row(
         What::QuotaRaised { service: Some(service) },
         &[],
         &[],
-        &[life, r#"restore Some("test") in eu-west-1"#],
+        &[LIFE, r#"restore Some("test") in eu-west-1"#],
         Verdict::NothingToDo,
     );
-    row(What::QuotaRaised { service: None }, &[], &[], &[life, "restore None in eu-west-1"], Verdict::NothingToDo);
+    row(What::QuotaRaised { service: None }, &[], &[], &[LIFE, "restore None in eu-west-1"], Verdict::NothingToDo);
     // Heartbeats; snapshots, history, compliance and test messages; the feed taken away.
     row(What::Heartbeat, &[], &[], &["eu-west-1 Heartbeat(Some(2s))"], Verdict::NothingToDo);
-    row(What::SignOfLife, &[], &[], &[life], Verdict::NothingToDo);
+    row(What::SignOfLife, &[], &[], &[LIFE], Verdict::NothingToDo);
     row(What::StreamStopped, &[], &[], &["eu-west-1 Stopped"], Verdict::NothingToDo);
-    // A kind that the catalogue does not have: counted, and still a sign of life.
-    row(changed("teapot", "t-1", Change::Updated), &[], &[], &[life], Verdict::Unknown);
-    // A kind that no agent of these accounts reads: stale for answers, nothing to run.
-    row(
-        changed("orphan", "o-1", Change::Updated),
-        &[],
-        &[r#"eu-west-1/orphan ["o-1"]"#],
-        &[life],
-        Verdict::NothingToDo,
-    );
 }
 
 #[test]
