@@ -42,8 +42,9 @@ impl<D: Drive> Drive for Moded<D> {
         self.drive.survey(agents).await
     }
 
+    /// Unless it may act, gives back what is still held: holds are renewed by the drive arm itself, so leaving them alone would keep them.
     async fn hold(&self, holds: &[Hold]) -> Result<(), DriveError> {
-        if self.acts() { self.drive.hold(holds).await } else { Ok(()) }
+        self.drive.hold(if self.acts() { holds } else { &[] }).await
     }
 
     async fn release_all(&self) -> Result<(), DriveError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts, Moded};
 use aws_event_cache_model::seam::{Drive, DriveError};
-use aws_event_cache_model::{Agent, Hold, Means, Outcome, Retry, StockPolling};
+use aws_event_cache_model::{Agent, DriveMode, Hold, Means, Outcome, Retry, StockPolling};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -232,6 +232,20 @@ async fn watch_mode_sees_everything_and_touches_nothing() {
     world.clock.sleep(Duration::from_secs(300)).await;
     assert_eq!(world.locks.writes.load(SeqCst), 0);
     assert!(world.runs() >= 3 * 10, "stock polling goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn turning_the_switch_off_lets_held_agents_go() {
+    let (world, _scheduler) = World::with_clouddriver(3).await;
+    let (switch, mode) = tokio::sync::watch::channel(DriveMode::Enforce);
+    let drive = Moded::new(Arc::new(world.driver()), mode, world.clock.clone());
+    drive.hold(&world.hold_all(HOUR)).await.unwrap();
+    world.clock.sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.runs(), 3);
+    switch.send_replace(DriveMode::Off);
+    drive.hold(&world.hold_all(HOUR)).await.unwrap();
+    world.clock.sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.runs(), 6);
 }
 
 #[tokio::test(start_paused = true)]
