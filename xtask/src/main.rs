@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup(options) => setup::run(&options).map_err(Into::into),
         Task::Test(options) => test::run(&options),
-        Task::Proof(proof) => proof::run(&proof),
+        Task::Proof(proof) => proof::run(&proof).map_err(|error| error as Box<dyn std::error::Error>),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,9 +11,14 @@ pub(crate) fn repository() -> PathBuf {
 
 /// What is built for the tests and is not Rust: under cargo's target folder, so that `cargo clean` removes it and git ignores it.
 pub(crate) fn built() -> PathBuf {
+    target().join("harness")
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
     // Programs that we start in other folders get this path too.
-    std::path::absolute(&target).unwrap_or(target).join("harness")
+    std::path::absolute(&target).unwrap_or(target)
 }
 
 /// The mock AWS.

@@ -7,20 +7,26 @@
 //! ```
 //!
 //! A *world* is a mock AWS with a small fleet in two accounts, and a Clouddriver that polls it. Every world sees the same changes at the same times, and is
-//! asked the same two questions: how long until the cache shows each change (its staleness), and how many AWS calls a minute did that take. The first world
-//! is `stock`: Clouddriver by itself.
+//! asked the same two questions: how long until the cache shows each change (its staleness), and how many AWS calls a minute did that take. In the world
+//! `stock` Clouddriver is by itself. In the world `drive` the service runs beside it, with the shipped production profile, and gets AWS's messages. The
+//! worlds live side by side, each with servers of its own, so that the machine's moods meet both.
 
 mod churn;
+mod driven;
 mod measure;
 mod report;
+mod runs;
 mod world;
 
 use std::error::Error;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
 
-use crate::command::say;
+use crate::command::{self, CommandError, say};
+use crate::paths;
 use crate::setup::{self, Release};
 use churn::Churn;
 use measure::Pace;
@@ -37,14 +43,14 @@ pub(crate) enum Proof {
 /// How to measure.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask proof clouddriver\n  cargo xtask proof clouddriver --minutes 10 --json | tail -n 1"
+    after_help = "Examples:\n  cargo xtask proof clouddriver\n  cargo xtask proof clouddriver --minutes 20 --json | tail -n 1"
 )]
 pub(crate) struct Options {
-    /// Length of the measurement of each world
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=120))]
+    /// Length of the measurement; 10 is the production profile's longest time between two polls, so that with less some agents never poll
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
     minutes: u32,
-    /// Changes per minute in the whole of the mock AWS
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=120), value_name = "N")]
+    /// Changes per minute in the whole of the mock AWS; 2 is one a minute for each account, a busy day's average
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=120), value_name = "N")]
     changes: u32,
     /// Seed of the changes
     #[arg(long, default_value_t = 1)]
@@ -52,54 +58,78 @@ pub(crate) struct Options {
     /// Clouddriver of which Spinnaker release
     #[arg(long, value_enum, default_value = "1.36", value_name = "RELEASE")]
     spinnaker: Release,
+    /// Measure the release build of the service: takes minutes to build and makes no difference that these figures could show
+    #[arg(long)]
+    release: bool,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE", conflicts_with = "release")]
+    service: Option<PathBuf>,
     /// Print the figures of all worlds as JSON, in the last line
     #[arg(long)]
     json: bool,
 }
 
-/// Agents' first runs: seen 10 s on an idle machine.
-const FIRST_RUNS: Duration = Duration::from_secs(180);
+/// Two of Clouddriver's intervals.
+const WARM_UP: Duration = Duration::from_secs(60);
+
+/// An error that may cross to the thread that waits.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs a proof.
 ///
 /// # Errors
 ///
 /// When something cannot be set up or started, or a world breaks while it is measured.
-pub(crate) fn run(proof: &Proof) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(proof: &Proof) -> Result<(), Failure> {
     let Proof::Clouddriver(options) = proof;
     setup::run(&setup::Options { spinnaker: vec![options.spinnaker] })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let reports = vec![runtime.block_on(stock(options))?];
+    let program = options.service.clone().map_or_else(|| built_service(options.release), Ok)?;
+    let clock = Clock::wall();
+    let (stock, mut driven) = both(|| World::start(options.spinnaker), || World::start(options.spinnaker))?;
+    driven.drive(&program, clock.now())?;
+    say(&format!("measuring for {} minutes, after a minute without changes", options.minutes));
+    let (stock, drive) = both(|| play("stock", stock, options, &clock), || play("drive", driven, options, &clock))?;
+    let reports = [stock, drive];
     for report in &reports {
         report.print();
     }
+    report::compare(&reports);
     if options.json {
         report::print_json(&reports);
     }
     Ok(())
 }
 
-/// Clouddriver by itself.
-async fn stock(options: &Options) -> Result<Report, Box<dyn Error>> {
-    let world = World::start(options.spinnaker)?;
-    ready(&world)?;
-    play("stock", &world, options).await
+/// Builds the service, and says where it is.
+fn built_service(release: bool) -> Result<PathBuf, CommandError> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::repository()).args(["build", "--quiet", "--locked", "--package", "aws-event-cache"]);
+    if release {
+        cargo.arg("--release");
+    }
+    command::run(&mut cargo)?;
+    Ok(paths::target().join(if release { "release" } else { "debug" }).join("aws-event-cache"))
 }
 
-/// Waits until every agent of a world has run once: from then on polling is steady.
-fn ready(world: &World) -> Result<(), Box<dyn Error>> {
-    let missing = world.clouddriver.wait_for_agents(FIRST_RUNS)?;
-    if !missing.is_empty() {
-        say(&format!("never ran, and will not count: {}", missing.join(", ")));
-    }
-    Ok(())
+/// Does the same to both worlds at once, each in a thread of its own.
+fn both<T: Send, E: Into<Failure>>(
+    stock: impl FnOnce() -> Result<T, E> + Send,
+    drive: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<(T, T), Failure> {
+    let run = |it: Result<T, E>| it.map_err(Into::into);
+    std::thread::scope(|scope| {
+        let stock = scope.spawn(|| run(stock()));
+        let drive = run(drive());
+        let stock = stock.join().map_err(|_| Failure::from("the thread of the world \"stock\" panicked"))?;
+        Ok((stock?, drive?))
+    })
 }
 
 /// Lets a world live for the given time.
-async fn play(name: &'static str, world: &World, options: &Options) -> Result<Report, Box<dyn Error>> {
+fn play(name: &'static str, mut world: World, options: &Options, clock: &Clock) -> Result<Report, Failure> {
     let mut churn = Churn::load(options.seed)?;
-    let pace = Pace { length: Duration::from_secs(60) * options.minutes, changes_per_minute: options.changes };
-    say(&format!("{name}: measuring for {} minutes", options.minutes));
-    let clock = Clock::wall();
-    Ok(measure::run(name, world, &mut churn, &pace, &clock).await?)
+    let length = Duration::from_secs(60) * options.minutes;
+    let pace = Pace { warm_up: WARM_UP, length, changes_per_minute: options.changes };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    Ok(runtime.block_on(measure::run(name, &mut world, &mut churn, &pace, clock))?)
 }

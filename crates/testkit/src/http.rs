@@ -61,6 +61,18 @@ impl Http {
         json(url, &text(url, self.0.get(url).query_pairs(query.iter().copied()).call())?)
     }
 
+    /// As [`Http::get`], whatever the answer's format.
+    #[cfg(test)]
+    pub(crate) fn get_text(&self, url: &str) -> Result<String, CallError> {
+        text(url, self.0.get(url).call())
+    }
+
+    /// Posts a body as it is.
+    pub(crate) fn text(&self, url: &str, headers: &[(&str, &str)], body: &str) -> Result<String, CallError> {
+        let request = headers.iter().fold(self.0.post(url), |request, &(name, value)| request.header(name, value));
+        text(url, request.send(body))
+    }
+
     pub(crate) fn post(&self, url: &str, body: &Value) -> Result<Value, CallError> {
         json(url, &text(url, self.0.post(url).send_json(body))?)
     }

@@ -31,6 +31,7 @@
 
 mod clouddriver;
 mod error;
+mod event_cache;
 mod find;
 mod http;
 mod mariadb;
@@ -38,11 +39,14 @@ mod mock_aws;
 mod postgres;
 mod process;
 mod redis;
+mod topic;
 
 pub use clouddriver::{Clouddriver, Release};
 pub use error::StartError;
+pub use event_cache::{EventCache, Wiring};
 pub use http::CallError;
 pub use mariadb::MariaDb;
 pub use mock_aws::{MockAccount, MockAws};
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use topic::Topic;

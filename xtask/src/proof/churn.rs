@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
-use aws_event_cache_testkit::CallError;
+use aws_event_cache_testkit::{CallError, MockAccount};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::world::{World, WorldError};
 use crate::paths;
@@ -33,6 +33,17 @@ struct Entry {
     #[serde(default)]
     answer: BTreeMap<String, String>,
     seen: Seen,
+    agent: String,
+    event: Option<Event>,
+}
+
+/// What CloudTrail says of a call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Event {
+    request: Value,
+    #[serde(default)]
+    response: Value,
 }
 
 /// An action of AWS's query protocol.
@@ -95,12 +106,37 @@ impl Seen {
 /// A change that was made.
 #[derive(Debug)]
 pub(super) struct Change {
+    /// Its number, which no other change of this world has.
+    pub(super) serial: u32,
     /// What it is, in the list's words.
     pub(super) what: String,
     /// The cache's key of the resource that it was made to.
     pub(super) resource: String,
     /// Where it shows.
     pub(super) seen: Seen,
+    /// The agent whose run brings it there.
+    pub(super) agent: String,
+    /// What AWS says of it; `None` if nothing.
+    pub(super) event: Option<CallEvent>,
+}
+
+/// A call that CloudTrail has recorded.
+#[derive(Debug, Clone)]
+pub(super) struct CallEvent {
+    /// The AWS account.
+    pub(super) account: String,
+    /// The region.
+    pub(super) region: String,
+    /// The service's name for signing.
+    pub(super) service: String,
+    /// The API's version.
+    pub(super) version: String,
+    /// The action.
+    pub(super) action: String,
+    /// Its parameters.
+    pub(super) request: Value,
+    /// The answer, or null.
+    pub(super) response: Value,
 }
 
 /// Why there are no changes.
@@ -182,10 +218,12 @@ impl Churn {
         for (name, pointer) in &entry.take {
             words.add(name, resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         }
-        let account = words.fill(&entry.account);
-        let Some(account) = world.accounts.get(&account) else {
-            return Err(ChurnError::Account { what: entry.change.clone(), account });
+        let name = words.fill(&entry.account);
+        let Some(account) = world.accounts.get(&name) else {
+            return Err(ChurnError::Account { what: entry.change.clone(), account: name });
         };
+        words.add("account", &name);
+        words.add("region", account.region());
         let with: Vec<(&str, String)> =
             entry.with.iter().map(|(name, text)| (name.as_str(), words.fill(text))).collect();
         let with: Vec<(&str, &str)> = with.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -198,7 +236,28 @@ impl Churn {
         for (name, element) in &entry.answer {
             words.add(name, element_text(&answer, element));
         }
-        Ok(Change { what: entry.change.clone(), resource: key, seen: entry.seen.filled(&words) })
+        Ok(Change {
+            serial: self.serial,
+            what: entry.change.clone(),
+            resource: key,
+            seen: entry.seen.filled(&words),
+            agent: words.fill(&entry.agent),
+            event: entry.event.as_ref().map(|event| entry.call.told(event, account, &words)),
+        })
+    }
+}
+
+impl Call {
+    fn told(&self, event: &Event, account: &MockAccount, words: &Words) -> CallEvent {
+        CallEvent {
+            account: account.account().to_owned(),
+            region: account.region().to_owned(),
+            service: self.service.clone(),
+            version: self.version.clone(),
+            action: self.action.clone(),
+            request: words.fill_all(&event.request),
+            response: words.fill_all(&event.response),
+        }
     }
 }
 
@@ -255,6 +314,18 @@ impl Words {
     fn fill(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name.as_str(), value))
     }
+
+    /// Every text within a value.
+    fn fill_all(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.fill(text)),
+            Value::Array(items) => items.iter().map(|item| self.fill_all(item)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, field)| (name.clone(), self.fill_all(field))).collect::<Map<_, _>>().into()
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// A value as the list writes it: strings without quotes.
@@ -300,6 +371,20 @@ mod tests {
             words.fill("{key}|{2}|{4}|churn{serial}|{port}|{size}|{other}"),
             "aws:widgets:prod:us-west-2:w-1|prod|w-1|churn7|20007|3|{other}"
         );
+    }
+
+    #[test]
+    fn every_text_of_an_event_is_filled_and_nothing_else_changes() {
+        let words = Words::of("aws:widgets:w-1", 7, 0);
+        let event = json!({"request": {"items": [{"id": "{2}"}], "count": 2}, "ok": true});
+        assert_eq!(words.fill_all(&event), json!({"request": {"items": [{"id": "w-1"}], "count": 2}, "ok": true}));
+    }
+
+    #[test]
+    fn the_list_has_changes_that_events_announce_and_changes_that_only_polling_shows() {
+        let entries = Churn::load(1).unwrap().entries;
+        let announced = entries.iter().filter(|entry| entry.event.is_some()).count();
+        assert!(announced > 10 && announced < entries.len(), "{announced} of {}", entries.len());
     }
 
     #[test]

@@ -5,13 +5,26 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// One change that the cache has shown.
+/// One change.
 #[derive(Debug)]
 pub(super) struct Sample {
     /// Which kind of change.
     pub(super) what: String,
-    /// From the change to the cache entry.
+    /// Whether AWS tells of it.
+    pub(super) announced: bool,
+    /// From the change to the cache entry; of a change that was never seen, how long it was waited for.
     pub(super) staleness: Duration,
+    /// What became of the message about it; `None` if there was none, or the cache had caught up before.
+    pub(super) message: Option<Message>,
+}
+
+/// From the posting of a message.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// To the start of the agent's run that brought the change.
+    pub(super) to_start: Duration,
+    /// To the cache entry.
+    pub(super) to_cache: Duration,
 }
 
 /// What was seen in one world.
@@ -21,87 +34,185 @@ pub(super) struct Report {
     /// Changes seen.
     pub(super) samples: Vec<Sample>,
     /// Changes never seen.
-    pub(super) lost: Vec<String>,
+    pub(super) lost: Vec<Sample>,
     /// The mock's counts at the end of the measurement.
     pub(super) calls: Option<Value>,
+    /// Agents' runs during the measurement.
+    pub(super) runs: BTreeMap<String, u32>,
+    /// The service's status when the measurement began; null in a world without it.
+    pub(super) before: Value,
+    /// The service's status when it ended.
+    pub(super) after: Value,
 }
 
 impl Report {
     /// An empty one for the world of this name.
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, samples: Vec::new(), lost: Vec::new(), calls: None }
+        let (before, after) = (Value::Null, Value::Null);
+        Self { name, samples: Vec::new(), lost: Vec::new(), calls: None, runs: BTreeMap::new(), before, after }
     }
 
-    /// AWS calls per minute, of all actions or, with `totals` being a row, of one.
-    fn per_minute(&self, row: &Value, measure: &str) -> f64 {
-        let seconds = self.calls.as_ref().and_then(|calls| calls["elapsed_seconds"].as_f64()).unwrap_or_default();
-        let count = row[measure].as_f64().unwrap_or_default();
-        if seconds > 0.0 { count * 60.0 / seconds } else { 0.0 }
+    fn minutes(&self) -> f64 {
+        self.calls.as_ref().and_then(|calls| calls["elapsed_seconds"].as_f64()).unwrap_or_default() / 60.0
     }
 
-    fn staleness(&self) -> Vec<Duration> {
-        sorted(self.samples.iter())
+    fn per_minute(&self, count: f64) -> f64 {
+        let minutes = self.minutes();
+        if minutes > 0.0 { count / minutes } else { 0.0 }
     }
 
-    fn by_kind(&self) -> BTreeMap<&str, Vec<Duration>> {
-        let mut kinds: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
-        for sample in &self.samples {
-            kinds.entry(&sample.what).or_default().push(sample);
-        }
-        kinds.into_iter().map(|(what, samples)| (what, sorted(samples.into_iter()))).collect()
+    /// AWS calls per minute by `measure` (`calls`, `throttled`), in all.
+    fn total(&self, measure: &str) -> f64 {
+        let count = self.calls.as_ref().and_then(|calls| calls["totals"][measure].as_f64());
+        self.per_minute(count.unwrap_or_default())
+    }
+
+    /// Staleness of the changes that `of` picks. Those that were never seen count with the time that they were waited for.
+    fn staleness(&self, of: impl Fn(&Sample) -> bool) -> Vec<Duration> {
+        let all = self.samples.iter().chain(&self.lost);
+        sorted(all.filter(|sample| of(sample)).map(|sample| sample.staleness))
+    }
+
+    fn messages(&self, span: impl Fn(&Message) -> Duration) -> Vec<Duration> {
+        sorted(self.samples.iter().filter_map(|sample| sample.message.as_ref()).map(span))
     }
 
     /// The figures as a member of the JSON answer.
     fn json(&self) -> Value {
-        let totals = self.calls.as_ref().map_or(Value::Null, |calls| calls["totals"].clone());
-        let staleness = self.staleness();
-        json!({
-            "aws_calls_per_minute": round(self.per_minute(&totals, "calls")),
-            "throttled_calls_per_minute": round(self.per_minute(&totals, "throttled")),
-            "changes": {"seen": staleness.len(), "never_seen": self.lost.len()},
-            "staleness_ms": {
-                "p50": millis(percentile(&staleness, 50)),
-                "p95": millis(percentile(&staleness, 95)),
-                "max": millis(percentile(&staleness, 100)),
-            },
-        })
+        let group = |announced: bool| {
+            let staleness = self.staleness(|sample| sample.announced == announced);
+            json!({"changes": staleness.len(), "staleness_ms": spread(&staleness)})
+        };
+        let mut figures = json!({
+            "aws_calls_per_minute": round(self.total("calls")),
+            "throttled_calls_per_minute": round(self.total("throttled")),
+            "changes": {"seen": self.samples.len(), "never_seen": self.lost.len()},
+            "staleness_ms": spread(&self.staleness(|_| true)),
+            "announced": group(true),
+            "unannounced": group(false),
+        });
+        if !self.after.is_null() {
+            let (start, cache) = (self.messages(|m| m.to_start), self.messages(|m| m.to_cache));
+            figures["from_message_ms"] = json!({"to_agent_start": spread(&start), "to_cache": spread(&cache)});
+        }
+        figures
     }
 
-    /// Prints a table for people.
-    #[allow(clippy::print_stdout, reason = "this is the command's answer")]
+    /// Prints tables for people.
     pub(super) fn print(&self) {
-        println!("\nWorld \"{}\"\n", self.name);
-        println!("{:<34}{:>8}{:>10}{:>10}{:>10}", "from change to Clouddriver's cache", "changes", "p50", "p95", "max");
-        let all = self.staleness();
-        for (what, staleness) in self.by_kind().iter().chain([(&"all", &all)]) {
-            let at = |percent| format!("{:.1} s", percentile(staleness, percent).as_secs_f64());
-            println!("{what:<34}{:>8}{:>10}{:>10}{:>10}", staleness.len(), at(50), at(95), at(100));
+        line(&format!("\nWorld \"{}\"", self.name));
+        self.print_staleness();
+        self.print_calls();
+        self.print_runs();
+        self.print_service();
+    }
+
+    fn print_staleness(&self) {
+        line(&format!(
+            "\n{:<38}{:>8}{:>10}{:>10}{:>10}",
+            "from change to Clouddriver's cache", "changes", "p50", "p95", "max"
+        ));
+        let kinds: std::collections::BTreeSet<&str> = self.samples.iter().map(|sample| sample.what.as_str()).collect();
+        for what in kinds {
+            row(what, &self.staleness(|sample| sample.what == what));
+        }
+        row("all that events announce", &self.staleness(|sample| sample.announced));
+        row("all that only polling shows", &self.staleness(|sample| !sample.announced));
+        row("all", &self.staleness(|_| true));
+        if !self.after.is_null() {
+            row("from message to agent's start", &self.messages(|m| m.to_start));
+            row("from message to Clouddriver's cache", &self.messages(|m| m.to_cache));
         }
         if !self.lost.is_empty() {
-            println!("never seen: {}", self.lost.join(", "));
+            let lost: Vec<&str> = self.lost.iter().map(|sample| sample.what.as_str()).collect();
+            line(&format!("never seen: {}", lost.join(", ")));
         }
+    }
+
+    fn print_calls(&self) {
         let Some(calls) = &self.calls else { return };
-        println!("\n{:<52}{:>10}", "AWS calls per minute", "calls");
+        line(&format!("\n{:<56}{:>10}", "AWS calls per minute", "calls"));
         let mut rows: Vec<&Value> = calls["calls"].as_array().into_iter().flatten().collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row["calls"].as_u64()));
         for row in rows {
             let name = format!("{} {}", row["service"].as_str().unwrap_or("?"), row["action"].as_str().unwrap_or("?"));
-            println!("{name:<52}{:>10.1}", self.per_minute(row, "calls"));
+            let count = row["calls"].as_f64().unwrap_or_default();
+            line(&format!("{name:<56}{:>10.1}", self.per_minute(count)));
         }
-        println!("{:<52}{:>10.1}", "all", self.per_minute(&calls["totals"], "calls"));
-        println!("{:<52}{:>10.1}", "throttled", self.per_minute(&calls["totals"], "throttled"));
+        line(&format!("{:<56}{:>10.1}", "all", self.total("calls")));
+        line(&format!("{:<56}{:>10.1}", "throttled", self.total("throttled")));
+    }
+
+    fn print_runs(&self) {
+        line(&format!("\n{:<56}{:>10}{:>14}", "agents' runs", "runs", "per minute"));
+        for (agent, count) in &self.runs {
+            line(&format!("{agent:<56}{count:>10}{:>14.2}", self.per_minute(f64::from(*count))));
+        }
+    }
+
+    /// What the service says that it did, and why its agents wait as they do.
+    fn print_service(&self) {
+        let Some(counters) = self.after["counters"].as_object() else { return };
+        line(&format!("\n{:<56}{:>10}", "what the service did", "count"));
+        for (name, after) in counters {
+            let before = self.before["counters"][name].as_u64().unwrap_or_default();
+            let count = after.as_u64().unwrap_or_default().saturating_sub(before);
+            if count > 0 {
+                line(&format!("{name:<56}{count:>10}"));
+            }
+        }
+        line(&format!("\n{:<56}{:>10}  {}", "cadence at the end", "every", "why"));
+        for scope in self.after["scopes"].as_array().into_iter().flatten() {
+            let text = |name: &str| scope[name].as_str().unwrap_or_default();
+            let place = format!("{} {} {}", text("account"), text("region"), text("kind"));
+            let every = scope["cadence_ms"].as_u64().map_or("stock".to_owned(), |ms| format!("{} s", ms / 1_000));
+            line(&format!("{place:<56}{every:>10}  {}", text("reason")));
+        }
+        for problem in self.after["problems"].as_array().into_iter().flatten() {
+            line(&format!("problem: {problem}"));
+        }
     }
 }
 
-/// Prints the figures of all worlds in one line of JSON.
-#[allow(clippy::print_stdout, reason = "this is the command's answer")]
-pub(super) fn print_json(reports: &[Report]) {
-    let all: Map<String, Value> = reports.iter().map(|report| (report.name.to_owned(), report.json())).collect();
-    println!("{}", Value::Object(all));
+/// What driving saves and costs.
+pub(super) fn compare(reports: &[Report]) {
+    let [stock, drive] = reports else { return };
+    let (before, after) = (stock.total("calls"), drive.total("calls"));
+    let saved = if before > 0.0 { 100.0 * (1.0 - after / before) } else { 0.0 };
+    let p95 = |report: &Report| percentile(&report.staleness(|_| true), 95).as_secs_f64();
+    line(&format!(
+        "\nAWS calls per minute {before:.1} -> {after:.1}: {saved:.1} % fewer; staleness p95 {:.1} s -> {:.1} s",
+        p95(stock),
+        p95(drive)
+    ));
 }
 
-fn sorted<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Duration> {
-    let mut all: Vec<Duration> = samples.map(|sample| sample.staleness).collect();
+/// Prints the figures of all worlds in one line of JSON.
+pub(super) fn print_json(reports: &[Report]) {
+    let all: Map<String, Value> = reports.iter().map(|report| (report.name.to_owned(), report.json())).collect();
+    line(&Value::Object(all).to_string());
+}
+
+#[allow(clippy::print_stdout, reason = "this is the command's answer")]
+fn line(text: &str) {
+    println!("{text}");
+}
+
+fn row(what: &str, spans: &[Duration]) {
+    let at = |percent| format!("{:.1} s", percentile(spans, percent).as_secs_f64());
+    if spans.is_empty() {
+        return;
+    }
+    line(&format!("{what:<38}{:>8}{:>10}{:>10}{:>10}", spans.len(), at(50), at(95), at(100)));
+}
+
+fn spread(sorted: &[Duration]) -> Value {
+    let at = |percent| millis(percentile(sorted, percent));
+    json!({"p50": at(50), "p95": at(95), "max": at(100)})
+}
+
+fn sorted(spans: impl Iterator<Item = Duration>) -> Vec<Duration> {
+    let mut all: Vec<Duration> = spans.collect();
     all.sort();
     all
 }
@@ -125,6 +236,11 @@ fn round(value: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn sample(announced: bool, millis: u64) -> Sample {
+        let staleness = Duration::from_millis(millis);
+        Sample { what: "widget bent".to_owned(), announced, staleness, message: None }
+    }
+
     #[test]
     fn percentiles_are_values_that_were_seen() {
         let all: Vec<Duration> = (1..=20).map(Duration::from_secs).collect();
@@ -139,16 +255,22 @@ mod tests {
     fn calls_are_counted_per_minute_of_the_mocks_own_time() {
         let mut report = Report::new("stock");
         report.calls = Some(json!({"elapsed_seconds": 30.0, "totals": {"calls": 113, "throttled": 1}, "calls": []}));
-        report.samples.push(Sample { what: "widget bent".to_owned(), staleness: Duration::from_millis(1_500) });
-        report.lost.push("widget lost".to_owned());
-        assert_eq!(
-            report.json(),
-            json!({
-                "aws_calls_per_minute": 226.0,
-                "throttled_calls_per_minute": 2.0,
-                "changes": {"seen": 1, "never_seen": 1},
-                "staleness_ms": {"p50": 1500, "p95": 1500, "max": 1500},
-            })
-        );
+        report.samples.push(sample(true, 1_500));
+        let figures = report.json();
+        assert_eq!(figures["aws_calls_per_minute"], 226.0);
+        assert_eq!(figures["throttled_calls_per_minute"], 2.0);
+        assert_eq!(figures["staleness_ms"], json!({"p50": 1500, "p95": 1500, "max": 1500}));
+        assert!(figures.get("from_message_ms").is_none(), "stock gets no messages");
+    }
+
+    #[test]
+    fn a_change_that_was_never_seen_counts_as_stale_for_as_long_as_it_was_waited_for() {
+        let mut report = Report::new("drive");
+        report.samples.push(sample(true, 1_000));
+        report.lost.push(sample(false, 90_000));
+        let figures = report.json();
+        assert_eq!(figures["staleness_ms"]["max"], 90_000);
+        assert_eq!(figures["announced"]["staleness_ms"]["max"], 1_000);
+        assert_eq!(figures["changes"], json!({"seen": 1, "never_seen": 1}));
     }
 }
