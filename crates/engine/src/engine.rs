@@ -319,7 +319,7 @@ impl Inner {
             let mut state = self.state.lock();
             state.commits.remove(&commit);
             if ended.is_err() {
-                state.core.debts.failed(commit);
+                state.core.commit_failed(commit);
                 result = ended;
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_event_cache_model::{AgentName, RefreshId, RefreshOrder, RefreshRecord, RefreshState, Timestamp};
 use smol_str::format_smolstr;
 
+use crate::debts::Commit;
 use crate::moment::between;
 
 /// Equal orders within this time are one: a pipeline stage or a person that sends again after a time-out gets the same refresh.
@@ -32,6 +33,10 @@ pub(crate) enum Step<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Refreshes {
     records: VecDeque<RefreshRecord>,
+    /// In which commit the latest were written, oldest first: an equal order has to wait for the same one.
+    written: VecDeque<(RefreshId, Commit)>,
+    /// Those of which that commit failed: an equal order is a new one.
+    unwritten: VecDeque<RefreshId>,
     open: usize,
     made: u64,
 }
@@ -40,14 +45,33 @@ impl Refreshes {
     /// Takes over what was stored, newest first.
     pub(crate) fn recover(records: Vec<RefreshRecord>) -> Self {
         let open = records.iter().filter(|r| !r.state.is_final()).count();
-        Self { records: records.into(), open, made: 0 }
+        Self { records: records.into(), open, ..Self::default() }
     }
 
-    /// The refresh that an equal order led to a moment ago.
-    pub(crate) fn same(&self, order: &RefreshOrder, now: Timestamp) -> Option<&RefreshRecord> {
+    /// The refresh that an equal order led to a moment ago, and the commit that it was written in (`None`: before our start).
+    pub(crate) fn same(&self, order: &RefreshOrder, now: Timestamp) -> Option<(&RefreshRecord, Option<Commit>)> {
         let recent = self.records.iter().take_while(|r| between(r.requested, now) < SAME_ORDER_WITHIN);
-        let mut live = recent.filter(|r| r.state != RefreshState::Canceled);
-        live.find(|r| r.order == *order)
+        let mut live = recent.filter(|r| r.state != RefreshState::Canceled && !self.unwritten.contains(&r.id));
+        let record = live.find(|r| r.order == *order)?;
+        let commit = self.written.iter().find(|(id, _)| *id == record.id).map(|(_, commit)| *commit);
+        Some((record, commit))
+    }
+
+    /// A refresh is being written in this commit.
+    pub(crate) fn writing(&mut self, id: &RefreshId, commit: Commit) {
+        self.written.push_back((id.clone(), commit));
+        if self.written.len() > HISTORY {
+            self.written.pop_front();
+        }
+    }
+
+    /// A commit failed: who ordered was told so, and may order again at once.
+    pub(crate) fn failed(&mut self, commit: Commit) {
+        let lost = self.written.iter().filter(|(_, written)| *written == commit).map(|(id, _)| id.clone());
+        self.unwritten.extend(lost);
+        while self.unwritten.len() > HISTORY {
+            self.unwritten.pop_front();
+        }
     }
 
     /// Notes an order. Without agents it is done at once.
@@ -192,10 +216,23 @@ mod tests {
     }
 
     #[test]
+    fn an_equal_order_waits_for_the_same_commit_and_is_a_new_one_if_that_failed() {
+        let (mut refreshes, mut debts) = (Refreshes::default(), crate::debts::Debts::default());
+        let id = refreshes.open(order("prod"), "me", vec![agent(1)], at(0)).id;
+        let commit = debts.seal();
+        refreshes.writing(&id, commit);
+        assert_eq!(refreshes.same(&order("prod"), at(1)).map(|(_, commit)| commit), Some(Some(commit)));
+        refreshes.failed(debts.seal());
+        assert!(refreshes.same(&order("prod"), at(1)).is_some(), "another commit failed");
+        refreshes.failed(commit);
+        assert_eq!(refreshes.same(&order("prod"), at(1)), None);
+    }
+
+    #[test]
     fn equal_orders_within_ten_seconds_are_one_unless_canceled() {
         let mut refreshes = Refreshes::default();
         let id = refreshes.open(order("prod"), "me", vec![agent(1)], at(0)).id;
-        assert_eq!(refreshes.same(&order("prod"), at(9)).map(|r| &r.id), Some(&id));
+        assert_eq!(refreshes.same(&order("prod"), at(9)).map(|(r, _)| &r.id), Some(&id));
         assert_eq!(refreshes.same(&order("test"), at(9)), None);
         assert_eq!(refreshes.same(&order("prod"), at(10)), None);
         assert_eq!(refreshes.cancel(&id, at(1)).unwrap().1, [agent(1)]);

@@ -9,6 +9,7 @@ use aws_event_cache_model::{
 
 use super::accept::accounts_matching;
 use super::{Changes, Core};
+use crate::debts::Commit;
 use crate::engine::OrderError;
 use crate::queue::{Debounce, Left};
 
@@ -23,8 +24,9 @@ impl Core {
         if self.mode == DriveMode::Off {
             return Err(OrderError::Off);
         }
-        if let Some(record) = self.refreshes.same(&order, now) {
-            return Ok(Ordered { record: record.clone(), changes: Changes::default() });
+        if let Some((record, commit)) = self.refreshes.same(&order, now) {
+            let waits = commit.into_iter().collect();
+            return Ok(Ordered { record: record.clone(), changes: Changes { waits, ..Changes::default() } });
         }
         let agents = self.ordered_agents(&order)?;
         if agents.is_empty() {
@@ -32,8 +34,9 @@ impl Core {
         }
         let pending = agents.iter().map(|agent| agent.name.clone()).collect();
         let record = self.refreshes.open(order, by, pending, now);
-        let mut changes =
-            Changes { records: vec![Record::Refresh(record.clone())], waits: vec![self.debts.upcoming()] };
+        let commit = self.debts.upcoming();
+        self.refreshes.writing(&record.id, commit);
+        let mut changes = Changes { records: vec![Record::Refresh(record.clone())], waits: vec![commit] };
         let cause = Cause {
             source: Source::Operator,
             id: record.id.0.clone(),
@@ -48,6 +51,12 @@ impl Core {
             self.want(wanted, &[], Debounce::default(), now, &mut changes);
         }
         Ok(Ordered { record, changes })
+    }
+
+    /// A commit failed: what was in it is not owed durably, and who orders the same again gets a new refresh.
+    pub(crate) fn commit_failed(&mut self, commit: Commit) {
+        self.debts.failed(commit);
+        self.refreshes.failed(commit);
     }
 
     /// The agents that an order is about.
