@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use aws_event_cache_model::{AgentName, AgentState, Timestamp};
 
-use crate::lock::{Lock, Prior, SAME, Timing, interpret, span};
+use crate::lock::{Lock, Prior, SAME, SAME_KEY, Timing, earlier, interpret, span};
+
+/// How long after it was last seen running an agent without a lock counts as being between two runs. Schedulers start such an agent at their next tick, within a second or
+/// a little more; one that stays without a lock for longer may have been switched off or removed, and is no longer ours to lock.
+pub const BETWEEN_RUNS: Duration = Duration::from_secs(5);
 
 /// Memory of locks seen. It holds one entry per agent that exists, see [`LockBook::keep_only`].
 #[derive(Debug, Default)]
@@ -16,9 +20,21 @@ pub struct LockBook {
     entries: HashMap<AgentName, Entry>,
 }
 
+/// What the last look at an agent showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What its lock says.
+    pub state: AgentState,
+    /// Its run has ended and the next has not begun: the lock of that run is gone before its time, which only the end of a run does, at most [`BETWEEN_RUNS`] after
+    /// the agent was last seen running.
+    pub between_runs: bool,
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     prior: Option<Prior>,
+    /// The last run seen; forgotten with the next lock that is not a run's.
+    ran: Option<Ran>,
     last_run: Option<Timestamp>,
     interval: Option<Duration>,
 }
@@ -35,8 +51,24 @@ impl LockBook {
             entry.learn(started, until, lock.is_some_and(|l| l.acquired.is_some()));
             entry.last_run = Some(started);
         }
+        entry.ran = match (state, lock) {
+            (AgentState::Running { .. }, Some(lock)) => Some(Ran { seen: now, lock_ends: lock.expires }),
+            (AgentState::Absent, None) => entry.ran,
+            _ => None,
+        };
         entry.prior = lock.map(|lock| Prior { lock: lock.clone(), state });
         state
+    }
+
+    /// What the last look at an agent showed; as absent where there was none.
+    pub fn seen(&self, agent: &AgentName, now: Timestamp) -> Seen {
+        let Some(entry) = self.entries.get(agent) else {
+            return Seen { state: AgentState::Absent, between_runs: false };
+        };
+        Seen {
+            state: entry.prior.as_ref().map_or(AgentState::Absent, |prior| prior.state),
+            between_runs: entry.is_between_runs(now),
+        }
     }
 
     /// When the agent's last run that is known to have ended started.
@@ -64,7 +96,21 @@ impl LockBook {
     }
 }
 
+/// A run that was seen.
+#[derive(Debug, Clone, Copy)]
+struct Ran {
+    /// When it was last seen.
+    seen: Timestamp,
+    /// When its lock would have ended by itself: a lock that is gone by then is no sign that the run has ended, since its replica may have died.
+    lock_ends: Timestamp,
+}
+
 impl Entry {
+    fn is_between_runs(&self, now: Timestamp) -> bool {
+        self.prior.is_none()
+            && self.ran.is_some_and(|ran| span(ran.seen, now) <= BETWEEN_RUNS && now < earlier(ran.lock_ends, SAME_KEY))
+    }
+
     /// A row says its length; a key only when its run was seen to end, which is when its prior was running.
     fn learn(&mut self, started: Timestamp, until: Timestamp, is_row: bool) {
         let seen_to_end =
@@ -122,6 +168,39 @@ mod tests {
         let hold = Lock { owner: "aws-event-cache:a".into(), ..key(100) };
         assert_eq!(book.note(&agent(), Some(&hold), STOCK, at(2)), AgentState::Held { until: at(100) });
         assert_eq!(book.last_run(&agent()), Some(at(0)));
+    }
+
+    #[test]
+    fn an_agent_whose_lock_went_with_its_run_is_between_two_runs_for_a_moment() {
+        let ran = || {
+            let mut book = LockBook::default();
+            book.note(&agent(), Some(&key(300)), STOCK, at(40));
+            book
+        };
+        let mut book = ran();
+        assert!(!book.seen(&agent(), at(40)).between_runs, "it runs");
+        book.note(&agent(), None, STOCK, at(41));
+        assert!(book.seen(&agent(), at(41)).between_runs);
+        book.note(&agent(), None, STOCK, at(44));
+        assert!(book.seen(&agent(), at(45)).between_runs);
+        assert!(!book.seen(&agent(), at(46)).between_runs, "nobody starts it: it may be gone for good");
+        book.note(&agent(), Some(&key(346)), STOCK, at(46));
+        assert!(!book.seen(&agent(), at(46)).between_runs, "the next run");
+
+        let mut idle = ran();
+        idle.note(&agent(), Some(&key(50)), STOCK, at(41));
+        idle.note(&agent(), None, STOCK, at(50));
+        assert!(!idle.seen(&agent(), at(50)).between_runs, "an idle lock that has ended is no run's");
+    }
+
+    #[test]
+    fn a_lock_that_ended_by_itself_is_no_sign_that_the_run_has_ended() {
+        let mut book = LockBook::default();
+        book.note(&agent(), Some(&key(300)), STOCK, at(0));
+        book.note(&agent(), Some(&key(300)), STOCK, at(298));
+        book.note(&agent(), None, STOCK, at(301));
+        assert!(!book.seen(&agent(), at(301)).between_runs);
+        assert!(!LockBook::default().seen(&agent(), at(0)).between_runs, "never seen");
     }
 
     #[test]

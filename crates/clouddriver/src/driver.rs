@@ -218,7 +218,7 @@ impl Drive for Driver {
             .iter()
             .zip(found)
             .map(|(agent, lock)| {
-                let state = self.memory.note(agent, lock.as_ref(), asked);
+                let state = self.memory.note(agent, lock.as_ref(), asked).state;
                 locks.keeper.seen(agent, state);
                 AgentSeen { agent: agent.clone(), state }
             })

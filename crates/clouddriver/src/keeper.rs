@@ -10,15 +10,24 @@ use aws_event_cache_model::{AgentName, AgentState, Hold, Timestamp};
 use futures::StreamExt;
 use parking_lot::Mutex;
 
+use crate::book::Seen;
 use crate::holds::{HoldStep, decide};
-use crate::lock::Lock;
+use crate::lock::{Lock, later};
 use crate::lock_store::{LockStore, LockStoreError, Written, chain};
 use crate::memory::Memory;
 use crate::watcher::Watcher;
 
-/// How often holds are looked after. An agent that ran by itself is held again this much later at worst, well before its next poll; holds are renewed with
+/// How often all holds are looked after. An agent that ran by itself is held again this much later at worst, well before its next poll; holds are renewed with
 /// [`crate::holds::RENEW_BELOW`] to go, so ten rounds may fail before an agent polls.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How often those agents are looked at whose locks may be free for a moment only ([`crate::holds::is_urgent`]). A scheduler starts an agent without a lock at its next
+/// tick, half a second later on the average, so one look in eight comes too late, and the next run's end is the next chance. Costs one batch read of at most
+/// [`GLANCED_AT`] locks each time while such agents run, and nothing otherwise: an agent that is held does not run.
+const GLANCE_EVERY: Duration = Duration::from_millis(250);
+
+/// Most agents in one such look: one batch, a millisecond or two of the lock store's time. Where more run at once they take turns, and some are held a few runs later.
+const GLANCED_AT: usize = 256;
 
 /// Conditional writes under way at once: hides the way to the lock store without taking all its connections.
 const AT_ONCE: usize = 4;
@@ -29,6 +38,10 @@ struct State {
     wanted: BTreeMap<AgentName, Hold>,
     /// Who has a lock of ours, as far as we know: written by us, or seen with a mark of ours.
     ours: BTreeSet<AgentName>,
+    /// When all are looked after again.
+    next_pass: Timestamp,
+    /// Whose turn it is where more agents are urgent than one look takes.
+    turn: usize,
 }
 
 pub(crate) struct Keeper {
@@ -54,12 +67,25 @@ impl Keeper {
 
     /// Looks after holds for ever; to be run once.
     pub(crate) async fn run(self: Arc<Self>) {
+        self.state.lock().next_pass = later(self.clock.now(), KEEP_EVERY);
         loop {
-            self.clock.sleep(KEEP_EVERY).await;
-            if let Err(error) = self.keep().await {
+            self.clock.sleep(GLANCE_EVERY).await;
+            let done = if self.pass_is_due() { self.keep().await } else { self.glance().await };
+            if let Err(error) = done {
                 tracing::warn!(error = chain(&error), "holds could not be kept; they end by themselves");
+                // A store that is away is not asked more often than once per pass.
+                self.clock.sleep(KEEP_EVERY).await;
             }
         }
+    }
+
+    fn pass_is_due(&self) -> bool {
+        let (mut state, now) = (self.state.lock(), self.clock.now());
+        let due = now >= state.next_pass;
+        if due {
+            state.next_pass = later(now, KEEP_EVERY);
+        }
+        due
     }
 
     /// Replaces what is to be held, and acts on it at once.
@@ -92,17 +118,44 @@ impl Keeper {
         }
     }
 
+    /// Looks after everybody.
     async fn keep(&self) -> Result<(), LockStoreError> {
         let _one = self.pass.lock().await;
-        let (agents, mut leaving) = self.split();
+        let (agents, leaving) = self.split();
+        self.look_after(agents, leaving).await
+    }
+
+    /// Looks after those who cannot wait for the next full pass.
+    async fn glance(&self) -> Result<(), LockStoreError> {
+        let _one = self.pass.lock().await;
+        let agents = self.urgent();
+        if agents.is_empty() { Ok(()) } else { self.look_after(agents, Vec::new()).await }
+    }
+
+    /// Whoever is being refreshed is watched already and not held.
+    fn urgent(&self) -> Vec<AgentName> {
+        let mut state = self.state.lock();
+        let wanted = state.wanted.keys().filter(|agent| !self.watcher.is_watched(agent));
+        let mut agents = self.memory.urgent(wanted, state.next_pass, self.clock.now());
+        if agents.len() > GLANCED_AT {
+            let turn = state.turn % agents.len();
+            agents.rotate_left(turn);
+            agents.truncate(GLANCED_AT);
+            state.turn = turn + GLANCED_AT;
+        }
+        agents
+    }
+
+    async fn look_after(&self, agents: Vec<AgentName>, mut leaving: Vec<AgentName>) -> Result<(), LockStoreError> {
         let asked = self.clock.now();
         let locks = self.locks.read(&agents).await.inspect_err(|_| count(Metric::LockStoreErrors, &[]))?;
         let mut writes = Vec::new();
         for (agent, lock) in agents.into_iter().zip(locks) {
-            let state = self.memory.note(&agent, lock.as_ref(), asked);
-            self.seen(&agent, state);
-            match (self.decide(&agent, state, asked), lock) {
-                (HoldStep::Write { until }, Some(lock)) => writes.push((agent, lock, until)),
+            let seen = self.memory.note(&agent, lock.as_ref(), asked);
+            self.seen(&agent, seen.state);
+            match (self.decide(&agent, seen, asked), lock) {
+                (HoldStep::Write { until }, Some(lock)) => writes.push((agent, Some(lock), until)),
+                (HoldStep::Claim { until }, None) => writes.push((agent, None, until)),
                 (HoldStep::LetGo, _) => leaving.push(agent),
                 _ => {}
             }
@@ -121,9 +174,9 @@ impl Keeper {
         (state.wanted.keys().cloned().collect(), leaving)
     }
 
-    fn decide(&self, agent: &AgentName, state: AgentState, now: Timestamp) -> HoldStep {
+    fn decide(&self, agent: &AgentName, seen: Seen, now: Timestamp) -> HoldStep {
         let refreshing = self.watcher.is_watched(agent);
-        self.state.lock().wanted.get(agent).map_or(HoldStep::Leave, |hold| decide(hold, state, refreshing, now))
+        self.state.lock().wanted.get(agent).map_or(HoldStep::Leave, |hold| decide(hold, seen, refreshing, now))
     }
 
     async fn let_go(&self, agents: &[AgentName]) -> Result<(), LockStoreError> {
@@ -139,9 +192,11 @@ impl Keeper {
     }
 
     /// The first error ends the pass: a store that is away would make every further write wait for its limit.
-    async fn write(&self, writes: Vec<(AgentName, Lock, Timestamp)>) -> Result<(), LockStoreError> {
+    ///
+    /// With the lock that was seen, or without one: to be claimed.
+    async fn write(&self, writes: Vec<(AgentName, Option<Lock>, Timestamp)>) -> Result<(), LockStoreError> {
         let mut answers = futures::stream::iter(writes)
-            .map(async |(agent, lock, until)| (self.hold_one(&agent, &lock, until).await, agent))
+            .map(async |(agent, lock, until)| (self.hold_one(&agent, lock.as_ref(), until).await, agent))
             .buffer_unordered(AT_ONCE);
         let (mut written, mut conflicts) = (0, 0);
         let mut result = Ok(());
@@ -165,11 +220,18 @@ impl Keeper {
     }
 
     /// A refresh may have begun since the decision; its wish goes before.
-    async fn hold_one(&self, agent: &AgentName, lock: &Lock, until: Timestamp) -> Result<Written, LockStoreError> {
+    async fn hold_one(
+        &self,
+        agent: &AgentName,
+        lock: Option<&Lock>,
+        until: Timestamp,
+    ) -> Result<Written, LockStoreError> {
         if self.watcher.is_watched(agent) {
-            Ok(Written::Conflict)
-        } else {
-            self.locks.hold_if(agent, lock, until).await
+            return Ok(Written::Conflict);
+        }
+        match lock {
+            Some(lock) => self.locks.hold_if(agent, lock, until).await,
+            None => self.locks.claim(agent, until).await,
         }
     }
 }

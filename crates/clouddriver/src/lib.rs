@@ -3,7 +3,8 @@
 //! Clouddriver polls by agents. Each has a lock in SQL or Redis; an agent without a lock is started at the next tick of a scheduler, about a second later. So:
 //!
 //! - *run now* is to take the lock of an idle agent away ([`run`]), and to watch the new lock until the run has ended;
-//! - *hold back* is to set the end of an idle agent's lock to a later time ([`holds`]), short and renewed, so that it ends by itself when we die.
+//! - *hold back* is to set the end of an idle agent's lock to a later time, or to take the lock of an agent that has none between two runs ([`holds`]), short and renewed, so
+//!   that it ends by itself when we die.
 //!
 //! ```text
 //!  engine ──Drive──> driver ─┬─ run ──── watcher ─┐
@@ -13,7 +14,7 @@
 //!  accounts_feed <── client, accounts_yaml, configuration
 //! ```
 //!
-//! Promises: a running agent is never touched; every write has the condition that the lock is still the one seen; no lock is written without an end; only the locks of
+//! Promises: a running agent is never touched; every write has the condition that the lock is still the one seen, or that there still is none; no lock is written without an end; only the locks of
 //! exactly the known agents are touched.
 
 mod accounts;

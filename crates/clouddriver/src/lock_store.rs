@@ -19,7 +19,7 @@ use crate::lock::{Lock, Mark};
 /// Clouddriver's lock store.
 ///
 /// Implementations touch the locks of exactly the agents they are given, never patterns of names: the store may hold anything else besides. Every write carries the
-/// condition that the lock is still the one that was seen, and every lock written has an end. Calls have time limits of their own.
+/// condition that the lock is still the one that was seen, or that there still is none, and every lock written has an end. Calls have time limits of their own.
 ///
 /// The three shipped implementations are opened by [`open`]; the simulation brings one that lives in memory.
 #[async_trait]
@@ -47,6 +47,15 @@ pub trait LockStore: Send + Sync + 'static {
     /// As [`LockStore::read`]. It is then unknown whether the lock was written.
     async fn hold_if(&self, agent: &AgentName, seen: &Lock, until: Timestamp) -> Result<Written, LockStoreError>;
 
+    /// Hold, for an agent between two runs: gives it a lock of ours if it has none now. Only to be called for an agent that was just seen running, so that it exists.
+    ///
+    /// Clouddriver's schedulers take their locks with the same condition, so exactly one of us wins. A store that does not let us make locks answers
+    /// [`Written::Conflict`].
+    ///
+    /// # Errors
+    /// As [`LockStore::read`]. It is then unknown whether the lock was written.
+    async fn claim(&self, agent: &AgentName, until: Timestamp) -> Result<Written, LockStoreError>;
+
     /// Takes away those locks that carry a mark of ours, of whichever instance; returns how many there were.
     ///
     /// # Errors
@@ -65,7 +74,7 @@ pub trait LockStore: Send + Sync + 'static {
 pub enum Written {
     /// It was.
     Done,
-    /// It was not, since the lock had changed or gone: a replica was faster. Look again.
+    /// It was not, since the lock had changed, gone or come: a replica was faster. Look again.
     Conflict,
 }
 
@@ -146,8 +155,8 @@ pub fn open(settings: &LockStoreSettings, clock: Clock) -> Result<Arc<dyn LockSt
     let mark = Mark::new(&settings.instance);
     Ok(match settings.address()? {
         Address::Redis(url) => Arc::new(RedisLocks::new(&url, mark, clock)?),
-        Address::MySql(options) => Arc::new(SqlLocks::mysql(*options, settings.namespace.as_ref(), mark)),
-        Address::Postgres(options) => Arc::new(SqlLocks::postgres(*options, settings.namespace.as_ref(), mark)),
+        Address::MySql(options) => Arc::new(SqlLocks::mysql(*options, settings.namespace.as_ref(), mark, clock)),
+        Address::Postgres(options) => Arc::new(SqlLocks::postgres(*options, settings.namespace.as_ref(), mark, clock)),
     })
 }
 

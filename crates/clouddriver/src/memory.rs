@@ -9,7 +9,8 @@ use aws_event_cache_model::{Accounts, AgentName, AgentState, StockPolling, Times
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::book::LockBook;
+use crate::book::{LockBook, Seen};
+use crate::holds::is_urgent;
 use crate::lock::{Lock, Timing};
 
 pub(crate) struct Memory {
@@ -56,12 +57,31 @@ impl Memory {
     }
 
     /// Reads a lock and remembers it. Agents that the catalogue does not know are read as if they polled as stock.
-    pub(crate) fn note(&self, agent: &AgentName, lock: Option<&Lock>, now: Timestamp) -> AgentState {
+    pub(crate) fn note(&self, agent: &AgentName, lock: Option<&Lock>, now: Timestamp) -> Seen {
         let mut inner = self.inner.lock();
         self.follow(&mut inner);
+        let timing = self.timing(&inner, agent);
+        let state = Self::noted(&mut inner, agent, lock, timing, now);
+        Seen { state, ..inner.book.seen(agent, now) }
+    }
+
+    fn timing(&self, inner: &Inner, agent: &AgentName) -> Timing {
         let stock = Timing { interval: self.stock.interval, timeout: self.stock.timeout };
-        let timing = inner.roster.named(agent).map_or(stock, |agent| Timing::from(&**agent));
-        Self::noted(&mut inner, agent, lock, timing, now)
+        inner.roster.named(agent).map_or(stock, |agent| Timing::from(&**agent))
+    }
+
+    /// Those of some agents whose locks may soon be free for a moment only, by the last look at each; `next_pass` is when all are looked at again.
+    pub(crate) fn urgent<'a>(
+        &self,
+        agents: impl Iterator<Item = &'a AgentName>,
+        next_pass: Timestamp,
+        now: Timestamp,
+    ) -> Vec<AgentName> {
+        let inner = self.inner.lock();
+        agents
+            .filter(|agent| is_urgent(inner.book.seen(agent, now), self.timing(&inner, agent), next_pass))
+            .cloned()
+            .collect()
     }
 
     /// The same for an agent whose timing is at hand.

@@ -47,7 +47,7 @@ impl LockStore for SimulatedLocks {
 
     async fn read(&self, agents: &[AgentName]) -> Result<Vec<Option<Lock>>, LockStoreError> {
         let now = self.clock.now();
-        let world = self.world.lock();
+        let mut world = self.world.lock();
         Ok(agents
             .iter()
             .map(|agent| {
@@ -64,6 +64,16 @@ impl LockStore for SimulatedLocks {
     async fn hold_if(&self, agent: &AgentName, seen: &Lock, until: Timestamp) -> Result<Written, LockStoreError> {
         let held = SimLock { value: self.mark.as_str().into(), ends: until };
         Ok(self.write(agent, seen, Some(held)))
+    }
+
+    async fn claim(&self, agent: &AgentName, until: Timestamp) -> Result<Written, LockStoreError> {
+        let now = self.clock.now();
+        let mut world = self.world.lock();
+        if world.lock(agent, now).is_some() {
+            return Ok(Written::Conflict);
+        }
+        world.set_lock(agent, Some(SimLock { value: self.mark.as_str().into(), ends: until }));
+        Ok(Written::Done)
     }
 
     async fn let_go(&self, agents: &[AgentName]) -> Result<u64, LockStoreError> {

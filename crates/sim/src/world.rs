@@ -1,7 +1,8 @@
 //! One simulated Clouddriver on one simulated AWS: agents with locks, runs that cost calls, and a cache that is right as of its last run.
 //!
 //! The scheduler is a model of Clouddriver's Redis default scheduler: each second every agent without a lock is started and its lock set for the timeout;
-//! when a run ends, its lock is set to end one interval after the run's start, if the lock is still Clouddriver's own. A run sees the changes that were
+//! when a run ends, at any time between two ticks, its lock is set to end one interval after the run's start, or deleted where that is almost over, if the lock is still
+//! Clouddriver's own. Whoever looks at a lock sees what became of it by then. A run sees the changes that were
 //! visible when it started and brings them into the cache when it ends; a failed run brings nothing.
 
 use std::collections::HashMap;
@@ -108,12 +109,14 @@ impl World {
         }
     }
 
+    /// Ends the run of an agent if it is over by now, as of its own end.
     fn end_run(&mut self, n: usize, now: Timestamp) {
         let slot = &mut self.slots[n];
         let Some(run) = slot.run.take_if(|run| run.ends <= now) else { return };
         let next = run.started.saturating_add(slot.agent.interval).unwrap_or(run.started);
-        if slot.lock.as_ref().is_some_and(|lock| lock.value == NODE) {
-            let lives = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+        // By its lock's own time: one that has ended meanwhile is not there any more.
+        if slot.lock.as_ref().is_some_and(|lock| lock.value == NODE && lock.ends > run.ends) {
+            let lives = Duration::try_from(next.duration_since(run.ends)).unwrap_or_default();
             slot.lock = (lives >= RELEASE_THRESHOLD).then(|| SimLock { value: NODE.into(), ends: next });
         }
         if run.failed {
@@ -149,11 +152,13 @@ impl World {
     }
 
     /// The lock of an agent, as its store shows it.
-    pub fn lock(&self, agent: &AgentName, now: Timestamp) -> Option<&SimLock> {
-        self.index.get(agent).and_then(|n| self.slots[*n].lock.as_ref()).filter(|lock| lock.ends > now)
+    pub fn lock(&mut self, agent: &AgentName, now: Timestamp) -> Option<&SimLock> {
+        let n = *self.index.get(agent)?;
+        self.end_run(n, now);
+        self.slots[n].lock.as_ref().filter(|lock| lock.ends > now)
     }
 
-    /// Replaces the lock of an agent, as a client of its store does; `None` deletes it. Unknown agents are left alone.
+    /// Replaces the lock of an agent, as a client of its store does that has just looked at it; `None` deletes it. Unknown agents are left alone.
     pub fn set_lock(&mut self, agent: &AgentName, lock: Option<SimLock>) {
         if let Some(n) = self.index.get(agent) {
             self.slots[*n].lock = lock;
@@ -177,5 +182,71 @@ impl World {
             staleness.add(kind, Duration::try_from(now.duration_since(*at)).unwrap_or_default());
         }
         staleness
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_event_cache_model::{AccountId, Accounts, Environment, Provider, Region, SpinnakerAccount, StockPolling};
+
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + ms).unwrap()
+    }
+
+    /// One agent that makes `calls` calls of 60 ms each from a bucket that never refuses.
+    fn world(calls: u32) -> (World, AgentName) {
+        let catalog = Catalog::parse([
+            ("services/test.yaml", "title: Test\nevent_sources: [test.amazonaws.com]\nbuckets: {read: {capacity: 100000, refill: 1000}}"),
+            ("agents/widgets.yaml", "name: '{account}/{region}/WidgetCachingAgent'\nprovider: aws\nper: account-region\ncalls: [{bucket: 'test:read', count: 1}]"),
+            (
+                "kinds/widget.yaml",
+                "title: Widget\nnamed_by: widget id (w-…)\ncoverage: full\ncadence: {floor: 30s, ceiling: 10m}\nsettle: 10s\nagents: [widgets]\ncalls:\n  - {service: test, events: [MakeWidget], name: req.widgetId}\n\
+                 reads:\n  - {service: test, operation: DescribeWidgets, age: event, bucket: 'test:read'}\n",
+            ),
+        ])
+        .unwrap();
+        let accounts = Accounts::new([SpinnakerAccount {
+            name: "test".into(),
+            provider: Provider::Aws,
+            account: AccountId::new("111122223333").unwrap(),
+            regions: vec![Region::new("eu-west-1").unwrap()],
+            environment: Environment::new("production").unwrap(),
+            assume_role: None,
+            lambda: false,
+        }]);
+        let roster = Arc::new(catalog.roster(&accounts, &StockPolling::default()));
+        let agent = roster.agents()[0].name.clone();
+        (World::new(Arc::new(catalog), roster, SimulatedAws::new(0.0), calls, at(0)), agent)
+    }
+
+    #[test]
+    fn a_run_ends_between_two_ticks_and_its_lock_tells_at_once() {
+        // 25 calls take 1.5 s.
+        let (mut world, agent) = world(25);
+        world.tick(at(0));
+        assert_eq!(world.lock(&agent, at(1_499)).unwrap().ends, at(300_000));
+        assert_eq!(world.lock(&agent, at(1_500)).unwrap().ends, at(30_000));
+    }
+
+    #[test]
+    fn an_agent_whose_run_outlasts_its_interval_has_no_lock_until_the_next_tick_and_does_not_run_if_it_gets_one_by_then()
+     {
+        // 505 calls take 30.3 s.
+        let (mut world, agent) = world(505);
+        (0..=30).for_each(|second| world.tick(at(second * 1_000)));
+        assert!(world.lock(&agent, at(30_299)).is_some());
+        assert_eq!(world.lock(&agent, at(30_300)), None);
+        world.tick(at(31_000));
+        assert_eq!((world.totals().runs, world.lock(&agent, at(31_001)).unwrap().ends), (2, at(331_000)));
+
+        (32..=61).for_each(|second| world.tick(at(second * 1_000)));
+        assert_eq!(world.lock(&agent, at(61_400)), None);
+        world.set_lock(&agent, Some(SimLock { value: "aws-event-cache:demo".into(), ends: at(100_000) }));
+        (62..=100).for_each(|second| world.tick(at(second * 1_000 - 1)));
+        assert_eq!(world.totals().runs, 2);
+        world.tick(at(100_000));
+        assert_eq!(world.totals().runs, 3);
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! One address: a server, a managed primary endpoint, or a proxy. Sentinels are not asked, nor redirections of a cluster followed, as in Clouddriver's usual settings.
 //!
-//! Every script works on one key, so that it also works where a proxy spreads keys over a cluster's slots.
+//! Every script and command works on one key, so that it also works where a proxy spreads keys over a cluster's slots.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -156,8 +156,17 @@ impl LockStore for RedisLocks {
     }
 
     async fn hold_if(&self, agent: &AgentName, seen: &Lock, until: Timestamp) -> Result<Written, LockStoreError> {
-        let life = span(self.clock.now(), until).as_millis().max(1).to_string();
+        let life = life(self.clock.now(), until);
         self.write(&HOLD, agent, seen, &[self.mark.as_str(), &life]).await
+    }
+
+    async fn claim(&self, agent: &AgentName, until: Timestamp) -> Result<Written, LockStoreError> {
+        let life = life(self.clock.now(), until);
+        let mut set = cmd("SET");
+        // Always with PX: a lock without an end would keep the agent from running for ever.
+        set.arg(agent.as_str()).arg(self.mark.as_str()).arg("NX").arg("PX").arg(life);
+        let done: Option<Value> = set.query_async(&mut self.connection.clone()).await.map_err(|e| self.failed(e))?;
+        Ok(if done.is_some() { Written::Done } else { Written::Conflict })
     }
 
     async fn let_go(&self, agents: &[AgentName]) -> Result<u64, LockStoreError> {
@@ -198,6 +207,11 @@ impl LockStore for RedisLocks {
             Some(Value::BulkString(role)) if role == b"slave");
         Ok(facts)
     }
+}
+
+/// Milliseconds from now to then, as Redis takes them; 0 is not a life.
+fn life(now: Timestamp, until: Timestamp) -> String {
+    span(now, until).as_millis().max(1).to_string()
 }
 
 fn is_no_script(error: &RedisError) -> bool {

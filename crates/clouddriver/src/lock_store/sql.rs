@@ -4,7 +4,8 @@
 //! `lock_expiry`, bigint, milliseconds since 1970 by the clock of the replica that wrote them. Each second every replica deletes ended rows by name *and* end, inserts a
 //! row ending at now + timeout for each agent it starts, and when the run has ended sets the end of the row *of that name* to start + interval.
 //!
-//! Least rights: `SELECT`, `UPDATE` and `DELETE` on that one table. We never insert: an agent without a row is about to run.
+//! Least rights: `SELECT`, `UPDATE` and `DELETE` on that one table. With `INSERT` also agents whose runs outlast their interval can be held: between two runs they have
+//! no row, and the one moment to keep them from starting again is to insert ours before a replica inserts its own. The primary key lets exactly one of us.
 //!
 //! A MySQL 8 user with `caching_sha2_password` (its default) needs TLS, since without it the password would have to be encrypted with the server's RSA key, which we do not do:
 //! leave `useSSL=false` out of the URL, or create the user with another plugin.
@@ -12,11 +13,14 @@
 //! The namespace becomes part of an identifier and therefore is a [`Namespace`]; everything else is bound.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_event_cache_clock::Clock;
 use aws_event_cache_model::{AgentName, Timestamp};
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, FromRow, MySqlPool, PgPool, mysql::MySqlRow, postgres::PgRow};
 
@@ -41,6 +45,9 @@ pub struct SqlLocks {
     name: String,
     table: String,
     mark: Mark,
+    clock: Clock,
+    /// The database has refused an insert: it is not asked again, and its log not filled.
+    may_not_insert: AtomicBool,
 }
 
 enum Pool {
@@ -83,22 +90,23 @@ type Row = (String, Option<String>, i64, i64);
 
 impl SqlLocks {
     /// MySQL or MariaDB. Connects at the first call.
-    pub fn mysql(options: MySqlConnectOptions, namespace: Option<&Namespace>, mark: Mark) -> Self {
+    pub fn mysql(options: MySqlConnectOptions, namespace: Option<&Namespace>, mark: Mark, clock: Clock) -> Self {
         let name = format!("MySQL at {}:{}", options.get_host(), options.get_port());
         let pool = MySqlPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ANSWER_LIMIT);
-        Self::new(Pool::MySql(pool.connect_lazy_with(options)), &name, namespace, mark)
+        Self::new(Pool::MySql(pool.connect_lazy_with(options)), &name, namespace, mark, clock)
     }
 
     /// PostgreSQL. Connects at the first call.
-    pub fn postgres(options: PgConnectOptions, namespace: Option<&Namespace>, mark: Mark) -> Self {
+    pub fn postgres(options: PgConnectOptions, namespace: Option<&Namespace>, mark: Mark, clock: Clock) -> Self {
         let name = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ANSWER_LIMIT);
-        Self::new(Pool::Postgres(pool.connect_lazy_with(options)), &name, namespace, mark)
+        Self::new(Pool::Postgres(pool.connect_lazy_with(options)), &name, namespace, mark, clock)
     }
 
-    fn new(pool: Pool, name: &str, namespace: Option<&Namespace>, mark: Mark) -> Self {
+    fn new(pool: Pool, name: &str, namespace: Option<&Namespace>, mark: Mark, clock: Clock) -> Self {
         let table = namespace.map_or_else(|| "cats_agent_locks".to_owned(), |n| format!("cats_agent_locks_{n}"));
-        Self { pool, name: format!("{name}, table {table}"), table, mark }
+        let name = format!("{name}, table {table}");
+        Self { pool, name, table, mark, clock, may_not_insert: AtomicBool::new(false) }
     }
 
     /// With a limit of our own over the driver's: a server that accepts and then says nothing must not stop the watch loop.
@@ -156,6 +164,17 @@ impl SqlLocks {
         Ok(locks)
     }
 
+    /// Says once what it costs that we may not insert.
+    fn warn_of_missing_right(&self) {
+        if !self.may_not_insert.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                store = self.name,
+                "the database does not let us insert into the lock table, so agents whose runs take longer than their interval cannot be held and go on polling; \
+                 all others are held as usual. To hold those too, grant INSERT on that table and restart"
+            );
+        }
+    }
+
     fn pubsub_table(&self) -> String {
         let schema = match self.pool {
             Pool::MySql(_) => "table_schema = DATABASE()",
@@ -196,6 +215,28 @@ impl LockStore for SqlLocks {
             format!("UPDATE {} SET lock_expiry = ?, owner_id = ? WHERE agent_name = ? AND lock_expiry = ?", self.table);
         let (mark, name) = (Bound::text(self.mark.as_str()), Bound::text(agent.as_str()));
         Ok(written(self.execute(sql, vec![Bound::time(until), mark, name, Bound::time(seen.expires)]).await?))
+    }
+
+    async fn claim(&self, agent: &AgentName, until: Timestamp) -> Result<Written, LockStoreError> {
+        if self.may_not_insert.load(Ordering::Relaxed) {
+            return Ok(Written::Conflict);
+        }
+        let sql = format!(
+            "INSERT INTO {} (agent_name, owner_id, lock_acquired, lock_expiry) VALUES (?, ?, ?, ?)",
+            self.table
+        );
+        let (name, mark) = (Bound::text(agent.as_str()), Bound::text(self.mark.as_str()));
+        match self.execute(sql, vec![name, mark, Bound::time(self.clock.now()), Bound::time(until)]).await {
+            Ok(rows) => Ok(written(rows)),
+            Err(LockStoreError::Sql { source: sqlx::Error::Database(said), .. }) if said.is_unique_violation() => {
+                Ok(Written::Conflict)
+            }
+            Err(LockStoreError::Sql { source: sqlx::Error::Database(said), .. }) if is_denied(&*said) => {
+                self.warn_of_missing_right();
+                Ok(Written::Conflict)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn let_go(&self, agents: &[AgentName]) -> Result<u64, LockStoreError> {
@@ -242,6 +283,14 @@ fn time(milliseconds: i64) -> Timestamp {
 
 fn written(rows: u64) -> Written {
     if rows == 1 { Written::Done } else { Written::Conflict }
+}
+
+/// The user lacks the right to the table: MySQL's `ER_TABLEACCESS_DENIED_ERROR`, PostgreSQL's `insufficient_privilege`.
+fn is_denied(said: &dyn DatabaseError) -> bool {
+    match said.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(mysql) => mysql.number() == 1142,
+        None => said.code().is_some_and(|code| code == "42501"),
+    }
 }
 
 fn places(count: usize) -> String {
