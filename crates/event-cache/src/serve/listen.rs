@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aws_event_cache_api::check_listener;
 use axum::Router;
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
@@ -56,24 +56,12 @@ impl Listeners {
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let task = match tls {
             Some(tls) => {
-                let mut server = axum_server::from_tcp_rustls(socket, tls).map_err(failed)?;
-                server
-                    .http_builder()
-                    .http1()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_LIMIT)
-                    .max_buf_size(HEAD_BYTES);
-                tokio::spawn(server.first_request_timeout(HEAD_LIMIT).handle(handle.clone()).serve(app))
+                let server = limited(axum_server::from_tcp_rustls(socket, tls).map_err(failed)?);
+                tokio::spawn(server.handle(handle.clone()).serve(app))
             }
             None => {
-                let mut server = axum_server::from_tcp(socket).map_err(failed)?;
-                server
-                    .http_builder()
-                    .http1()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_LIMIT)
-                    .max_buf_size(HEAD_BYTES);
-                tokio::spawn(server.first_request_timeout(HEAD_LIMIT).handle(handle.clone()).serve(app))
+                let server = limited(axum_server::from_tcp(socket).map_err(failed)?);
+                tokio::spawn(server.handle(handle.clone()).serve(app))
             }
         };
         tracing::info!(address = %bound, "listening");
@@ -94,6 +82,14 @@ impl Listeners {
             }
         }
     }
+}
+
+/// HTTP/1.1 with bounds on the head of a request.
+fn limited<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+    let mut server = server.http1_only().first_request_timeout(HEAD_LIMIT);
+    let mut http1 = server.http_builder().http1();
+    http1.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES);
+    server
 }
 
 async fn tls(certificate: &std::path::Path, key: &std::path::Path) -> Result<RustlsConfig, ServeError> {

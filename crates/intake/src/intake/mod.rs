@@ -3,31 +3,30 @@
 //! The order is from cheap and suspicious to dear and trusting: nothing is fetched before the topic is known to be allowed, and no id is remembered before
 //! its signature was checked and its hints were taken.
 
+mod consequences;
 mod memory;
 mod rules;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
-use aws_event_cache_model::seam::{HintSink, NotAccepted};
+use aws_event_cache_model::seam::HintSink;
 use aws_event_cache_model::telemetry::{Metric, count};
-use aws_event_cache_model::{Change, Hint, Origin, Source, Timestamp, What};
+use aws_event_cache_model::{Source, Timestamp};
 use memory::Memory;
 use parking_lot::{Mutex, RwLock};
 use rules::{Rules, check_age};
 use tokio::sync::Semaphore;
 
 use crate::certs::{CertificateAddress, SigningCerts};
-use crate::confirm::{Confirmation, Confirmer};
-use crate::confirming::confirm_until_done;
-use crate::decode::{Context, Decoded, Standing, Trust, decode};
+use crate::confirm::Confirmer;
+use crate::decode::{Context, Trust};
 use crate::envelope::{Envelope, MessageType, SignatureVersion};
 use crate::refusal::Refusal;
 use crate::replay::{MessageKey, ReplayStore};
-use crate::samples::{Sample, redacted};
+use crate::samples::Sample;
 use crate::settings::Settings;
 use crate::topic::Topic;
 
@@ -316,107 +315,6 @@ impl Intake {
             tracing::info!("the replay store is full; a repeat of what it forgets costs a needless refresh");
         }
     }
-
-    /// Decodes and hands over.
-    async fn notified(
-        &self,
-        message: &str,
-        context: &Context,
-        rules: &Rules,
-        in_window: bool,
-    ) -> Result<Accepted, Refusal> {
-        let now = self.clock.now();
-        // A fault in a decoder must not cost the messages behind this one.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(message, context, &rules.catalog, now)));
-        let Ok(mut decoded) = decoded else {
-            tracing::error!(
-                origin = context.origin.as_str(),
-                id = context.id.as_str(),
-                "decoding failed: a fault of ours"
-            );
-            self.sample(message, context, now);
-            return Ok(Accepted::Nothing);
-        };
-        self.note(message, context, &decoded, now);
-        if !in_window {
-            count(Metric::MessagesLate, &[("source", context.source.as_str())]);
-            decoded.hints.iter_mut().for_each(take_ones_time);
-        }
-        if decoded.hints.is_empty() {
-            return Ok(Accepted::Nothing);
-        }
-        let (hints, relevant) = (decoded.hints.len(), decoded.standing == Standing::Relevant);
-        self.hand_over(decoded.hints).await?;
-        Ok(if relevant { Accepted::Hints(hints) } else { Accepted::Nothing })
-    }
-
-    async fn hand_over(&self, hints: Vec<Hint>) -> Result<(), Refusal> {
-        self.sink.accept(hints).await.map_err(|error| match error {
-            NotAccepted::ShuttingDown => Refusal::ShuttingDown,
-            NotAccepted::Store(reason) => {
-                tracing::error!(reason, "hints could not be stored");
-                Refusal::NotStored
-            }
-        })
-    }
-
-    /// Counts, samples and warns.
-    fn note(&self, message: &str, context: &Context, decoded: &Decoded, now: Timestamp) {
-        match decoded.standing {
-            Standing::Relevant => {}
-            Standing::NoInterest => count(Metric::MessagesDismissed, &[("payload", decoded.payload.as_str())]),
-            Standing::Unknown => {
-                count(Metric::MessagesUnknown, &[("source", context.source.as_str())]);
-                self.sample(message, context, now);
-            }
-        }
-        let Some(place) = &decoded.heard else { return };
-        self.memory.lock().hear(&context.origin, place);
-        if let Some(warning) = decoded.warning
-            && self.memory.lock().tell_once(warning.as_str(), &place.to_string())
-        {
-            tracing::warn!(%place, "{}", warning.as_str());
-        }
-    }
-
-    fn sample(&self, message: &str, context: &Context, at: Timestamp) {
-        let sample = Sample { at, source: context.source, origin: context.origin.clone(), text: redacted(message) };
-        self.memory.lock().keep(sample);
-    }
-
-    /// Starts to confirm and answers at once: SNS waits for 15 s only, and its own API may be slower.
-    fn confirm(&self, envelope: &Envelope<'_>, rules: &Rules) -> Result<Accepted, Refusal> {
-        let confirmation = Confirmation::of(envelope, rules.settings.endpoint_base.as_deref())?;
-        let slot = Arc::clone(&self.confirming).try_acquire_owned().map_err(|_| Refusal::Busy)?;
-        let (confirmer, clock) = (Arc::clone(&self.confirmer), self.clock.clone());
-        tokio::spawn(async move {
-            confirm_until_done(&*confirmer, &confirmation, &clock).await;
-            drop(slot);
-        });
-        Ok(Accepted::Confirming)
-    }
-
-    /// The feed was taken away: everything that it fed has to be polled again.
-    async fn stopped(&self, envelope: &Envelope<'_>, source: Source) -> Result<Accepted, Refusal> {
-        let topic = envelope.topic();
-        let mut places = self.memory.lock().heard_through(topic.arn());
-        places.insert(topic.place());
-        let now = self.clock.now();
-        let hint = |place| Hint {
-            place,
-            what: What::StreamStopped,
-            occurred: Some(envelope.published()),
-            received: now,
-            origin: Origin { source, id: envelope.message_id().into(), event: "UnsubscribeConfirmation".into() },
-        };
-        self.hand_over(places.into_iter().map(hint).collect()).await?;
-        count(Metric::StreamsStopped, &[]);
-        tracing::error!(
-            topic = topic.arn(),
-            "unsubscribed: this topic sends no more events; subscribe again if nobody meant it"
-        );
-        Ok(Accepted::StreamStopped)
-    }
 }
 
 fn context_of(envelope: &Envelope<'_>, source: Source, trust: Trust) -> Context {
@@ -426,12 +324,5 @@ fn context_of(envelope: &Envelope<'_>, source: Source, trust: Trust) -> Context 
         region: Some(envelope.topic().region().clone()),
         origin: envelope.topic().arn().into(),
         trust,
-    }
-}
-
-/// A late message is taken like one that names only relations: soon enough, and never before a fresh one.
-fn take_ones_time(hint: &mut Hint) {
-    if let What::Changed { change, .. } = &mut hint.what {
-        *change = Change::Related;
     }
 }
