@@ -7,14 +7,14 @@
 //! |---|---|
 //! | an operator's override | what it says |
 //! | kind not watched, or stream not to be trusted | stock: Clouddriver polls as if we were not here |
-//! | events cover the kind fully | the ceiling: of the profile, or of the kind if that is shorter |
-//! | partly or not at all, nothing changed lately | the same ceiling |
+//! | events cover the kind fully | the ceiling: of the profile, or of the kind if that is shorter; stretched while AWS throttles |
+//! | partly or not at all, nothing changed lately | the same ceiling, never stretched |
 //! | partly or not at all, hot | the profile's hot ceiling, stretched while AWS throttles, within the same ceiling |
 //!
 //! A hot kind that is fully covered keeps its ceiling: the change itself forced a run and a second look, and polling on would only cost calls.
 //!
 //! Invariants, property-tested:
-//! 1. Without an override never above the ceilings of profile and kind.
+//! 1. Without an override never above the ceilings of profile and kind; only where events cover the kind fully, and AWS throttles, by the profile's factor above.
 //! 2. A stream that is not healthy is never held.
 //! 3. More throttling never makes it shorter; being hot never makes it longer.
 
@@ -152,16 +152,20 @@ impl Cadence {
         } else {
             (profile.ceiling, Reason::ProfileCeiling)
         };
-        let at_ceiling = Self { every: Some(ceiling), reason };
-        if !conditions.hot || conditions.coverage == Coverage::Full {
-            return at_ceiling;
-        }
         let stretch = stretch(conditions.rate, profile.throttle_stretch);
-        let every = profile.hot_ceiling.max(profile.floor).max(conditions.kind_floor).mul_f64(stretch);
-        if every >= ceiling {
-            return Self { every: Some(ceiling), reason: if stretch > 1.0 { Reason::Throttled } else { reason } };
+        let told = |reason| if stretch > 1.0 { Reason::Throttled } else { reason };
+        if conditions.coverage == Coverage::Full {
+            // The poll is only the net under the events, so it gives way when calls are short.
+            return Self { every: Some(ceiling.mul_f64(stretch)), reason: told(reason) };
         }
-        Self { every: Some(every), reason: if stretch > 1.0 { Reason::Throttled } else { Reason::Hot } }
+        let hot = profile.hot_ceiling.max(profile.floor).max(conditions.kind_floor).mul_f64(stretch);
+        if !conditions.hot {
+            return Self { every: Some(ceiling), reason };
+        }
+        if hot >= ceiling {
+            return Self { every: Some(ceiling), reason: told(reason) };
+        }
+        Self { every: Some(hot), reason: told(Reason::Hot) }
     }
 
     /// An agent reads several kinds: an operator's word goes first, then the kind that can wait least.
@@ -242,7 +246,10 @@ mod tests {
                 profile: &profile, coverage, kind_floor: Duration::ZERO, kind_ceiling, unwatched: false, stream: StreamHealth::Healthy, hot, rate, fixed: None,
             }).every.unwrap();
             let (more, less) = (rates.0.min(rates.1), rates.0.max(rates.1));
-            prop_assert!(decide(hot, more) <= profile.ceiling.min(kind_ceiling));
+            let ceiling = profile.ceiling.min(kind_ceiling);
+            prop_assert!(decide(hot, 1.0) <= ceiling);
+            let most = if coverage == Coverage::Full { ceiling.mul_f64(profile.throttle_stretch) } else { ceiling };
+            prop_assert!(decide(hot, more) <= most, "only what events cover is stretched beyond its ceiling");
             prop_assert!(decide(hot, more) >= decide(hot, less), "more throttling is never shorter");
             prop_assert!(decide(true, less) <= decide(false, less), "hot is never longer");
         }
@@ -281,6 +288,12 @@ mod tests {
             (base, Some(profile.ceiling), Reason::ProfileCeiling),
             (Conditions { hot: true, ..base }, Some(profile.ceiling), Reason::ProfileCeiling),
             (Conditions { kind_ceiling: short, ..base }, Some(short), Reason::KindCeiling),
+            (
+                Conditions { rate: 0.0, ..base },
+                Some(profile.ceiling.mul_f64(profile.throttle_stretch)),
+                Reason::Throttled,
+            ),
+            (Conditions { rate: 0.0, coverage: Coverage::None, ..base }, Some(profile.ceiling), Reason::ProfileCeiling),
             (hot, Some(profile.hot_ceiling), Reason::Hot),
             (Conditions { rate: 0.1, ..hot }, None, Reason::Throttled),
             (Conditions { fixed: Some(short), stream: StreamHealth::Silent, ..base }, Some(short), Reason::Override),
@@ -289,7 +302,7 @@ mod tests {
         ] {
             let answer = Cadence::decide(&conditions);
             assert_eq!(answer.reason, reason);
-            if reason == Reason::Throttled {
+            if reason == Reason::Throttled && every.is_none() {
                 assert!(answer.every.unwrap() > profile.hot_ceiling);
             } else {
                 assert_eq!(answer.every, every, "{reason:?}");
