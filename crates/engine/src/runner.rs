@@ -24,8 +24,9 @@ use crate::core::{Changes, Core, Flight};
 use crate::engine::{BATCH, Inner};
 use crate::moment::after;
 
-/// So many refreshes are under way at once. Each only waits for a lock to change; Clouddriver itself runs a few agents per core at a time.
-pub const FLIGHTS: usize = 64;
+/// So many refreshes are under way at once. Each only waits for a lock to change, so it costs a few hundred bytes; a Clouddriver replica runs 100 agents at once
+/// (SQL scheduler) or as many as are due (Redis), so with more of our own no slow agent keeps an operator's refresh from being set off.
+pub const FLIGHTS: usize = 256;
 
 /// How often every agent's lock is looked at. An agent that ran by itself must be held before its own lock ends 30 s later, and a look costs one read of the lock
 /// store for all of them.
