@@ -8,11 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::Http;
-use crate::process::{Launch, Process, folder, pause, with_free_port};
+use crate::process::{Launch, Process, eventually, folder, with_free_port};
 use crate::{CallError, StartError, Topic};
-
-/// How often [`EventCache::wait_for`] asks. What is waited for takes from tens of milliseconds to seconds.
-const POLL: Duration = Duration::from_millis(50);
 
 /// What the service is told.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +22,8 @@ pub struct Wiring<'a> {
     pub topic: &'a Topic,
     /// `enforce`, `observe` or `off`.
     pub mode: &'a str,
+    /// How often Clouddriver polls by itself: 30 s unless it was told otherwise.
+    pub stock_interval: Duration,
 }
 
 /// The running service: accounts from Clouddriver, agents' locks in Redis, messages from one topic, the shipped production profile, and a store of its own.
@@ -94,13 +93,11 @@ impl EventCache {
     ///
     /// When the service is gone.
     pub fn wait_for(&self, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Result<bool, CallError> {
-        for _ in 0..(patience.as_millis() / POLL.as_millis()) {
-            if wanted(&self.status()?) {
-                return Ok(true);
-            }
-            pause(POLL);
-        }
-        Ok(false)
+        let seen = eventually(patience, || match self.status() {
+            Ok(status) => wanted(&status).then_some(Ok(())),
+            Err(error) => Some(Err(error)),
+        });
+        seen.transpose().map(|seen| seen.is_some())
     }
 
     /// The process id, for tests that stop or kill it.
@@ -121,15 +118,18 @@ fn write_config(folder: &Path, port: u16, wiring: &Wiring<'_>) -> Result<String,
         Ok(path.display().to_string())
     };
     let root = write("root.pem", wiring.topic.root_pem())?;
-    let Wiring { clouddriver, redis, topic, mode } = wiring;
+    let Wiring { clouddriver, redis, topic, mode, stock_interval } = wiring;
+    let interval = stock_interval.as_secs();
     let store = folder.join("state.redb").display().to_string();
     let (arn, endpoint) = (topic.arn(), topic.endpoint());
     let config = format!(
-        "environment: production
-accounts: {{discover: true}}
+        "accounts:
+  discover: true
+  environments: [{{match: \"*\", environment: production}}]
 clouddriver:
   url: \"{clouddriver}\"
   lockStore: {{redis: \"{redis}\"}}
+  stockInterval: {interval}s
 drive: {{mode: {mode}}}
 intake:
   sns:

@@ -48,5 +48,6 @@ pub use http::CallError;
 pub use mariadb::MariaDb;
 pub use mock_aws::{MockAccount, MockAws};
 pub use postgres::Postgres;
+pub use process::eventually;
 pub use redis::Redis;
 pub use topic::Topic;

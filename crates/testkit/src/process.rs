@@ -196,6 +196,21 @@ pub(crate) fn pause(length: Duration) {
     thread::sleep(length);
 }
 
+/// How often [`eventually`] looks. What is waited for takes from tens of milliseconds to seconds.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Looks until there is something to see; `None` if there still is nothing after `patience`, not counting the time that looking takes.
+pub fn eventually<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..(patience.as_millis() / LOOK.as_millis()) {
+        let seen = look();
+        if seen.is_some() {
+            return seen;
+        }
+        pause(LOOK);
+    }
+    look()
+}
+
 /// Calls `start` with a port that is free now; again with another one when the server ended early, because somebody was quicker at that port.
 pub(crate) fn with_free_port<T>(start: impl Fn(u16) -> Result<T, StartError>) -> Result<T, StartError> {
     let mut attempt = 1;

@@ -25,6 +25,9 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 /// Accounts come from Clouddriver, streams from the first heartbeats: a second, on an idle machine.
 const READY: Duration = Duration::from_secs(60);
 
+/// How often Clouddriver polls unless told otherwise.
+const STOCK: Duration = Duration::from_secs(30);
+
 /// A topic in the first of the mock's accounts, as an organization has one for all of its accounts.
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:cache-events";
 
@@ -55,7 +58,10 @@ impl Driven {
         now: Timestamp,
     ) -> Result<Self, WorldError> {
         let topic = Topic::start(TOPIC, now)?;
-        let service = EventCache::start(program, &Wiring { clouddriver, redis, topic: &topic, mode: "enforce" })?;
+        let service = EventCache::start(
+            program,
+            &Wiring { clouddriver, redis, topic: &topic, mode: "enforce", stock_interval: STOCK },
+        )?;
         let places = accounts.map(|account| (account.account().to_owned(), account.region().to_owned())).collect();
         let random = StdRng::seed_from_u64(0);
         Ok(Self { service, topic, places, next_heartbeat: now, pending: Vec::new(), random, sent: 0 })
