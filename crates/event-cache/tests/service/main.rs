@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod driving;
+mod footprint;
 mod messages;
 mod orders;
+mod queues;
 #[path = "../support/mod.rs"]
 mod support;

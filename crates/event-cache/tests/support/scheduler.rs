@@ -1,16 +1,17 @@
 //! A model of one replica under Clouddriver's default Redis scheduler, as read in it and seen with 5.90.0: each tick it tries `SET <agent> <identity> NX PX <timeout>` for
 //! each agent that it does not run; after the run a script sets the life to start + interval if the value is still its own, or deletes the key if less than 500 ms are left.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_event_cache_model::Timestamp;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{Script, cmd};
+use redis::{AsyncConnectionConfig, Script, cmd};
 use tokio::task::JoinHandle;
 
+use super::world::OURS;
 use super::{eventually, later, now};
 
 const END: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
@@ -22,6 +23,9 @@ pub const NODE: &str = "clouddriver-1";
 
 /// Clouddriver ticks once a second; the model is quicker, so that tests are.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How long an agent is held at a time, as by the service.
+const HELD: Duration = Duration::from_secs(110);
 
 /// How long a run takes.
 const RUN: Duration = Duration::from_millis(150);
@@ -47,6 +51,8 @@ struct Replica {
     times: Times,
     running: Arc<Mutex<HashSet<String>>>,
     runs: Runs,
+    /// When locks end by themselves; `None` where agents poll.
+    held: Option<Arc<Mutex<HashMap<String, Timestamp>>>>,
 }
 
 type Runs = Arc<Mutex<BTreeMap<String, Vec<Timestamp>>>>;
@@ -65,10 +71,24 @@ impl Drop for Scheduler {
 
 impl Scheduler {
     pub async fn start(url: &str, agents: Vec<String>, times: Times) -> Self {
-        let connection = connect(url).await;
-        let runs = Runs::default();
-        let replica =
-            Replica { connection, agents: Arc::new(agents), times, running: Arc::default(), runs: runs.clone() };
+        Self::begin(url, agents, times, None).await
+    }
+
+    /// One whose agents never poll by themselves: all are held, and whenever a lock ends by itself the agent is held again, as if a hold had come just in time. So every
+    /// run is one that somebody brought about by releasing a lock.
+    pub async fn start_holding(url: &str, agents: Vec<String>, times: Times) -> Self {
+        let held = agents.iter().map(|agent| (agent.clone(), Timestamp::UNIX_EPOCH)).collect();
+        Self::begin(url, agents, times, Some(Arc::new(Mutex::new(held)))).await
+    }
+
+    async fn begin(
+        url: &str,
+        agents: Vec<String>,
+        times: Times,
+        held: Option<Arc<Mutex<HashMap<String, Timestamp>>>>,
+    ) -> Self {
+        let (connection, runs, running) = (connect(url).await, Runs::default(), Arc::default());
+        let replica = Replica { connection, agents: Arc::new(agents), times, running, runs: runs.clone(), held };
         #[allow(clippy::disallowed_methods, reason = "ended by drop")]
         let task = tokio::spawn(replica.tick_for_ever());
         Self { runs, task }
@@ -92,14 +112,19 @@ impl Scheduler {
 }
 
 pub async fn connect(url: &str) -> MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+    // A busy machine is no failure of the test.
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(15)));
+    redis::Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&patient).await.unwrap()
 }
 
 impl Replica {
     async fn tick_for_ever(self) {
         loop {
             for agent in self.agents.iter() {
-                if !self.running.lock().contains(agent) && self.acquire(agent).await {
+                if self.running.lock().contains(agent) || self.hold_again(agent).await {
+                    continue;
+                }
+                if self.acquire(agent).await {
                     let started = now();
                     self.running.lock().insert(agent.clone());
                     self.runs.lock().entry(agent.clone()).or_default().push(started);
@@ -109,6 +134,21 @@ impl Replica {
             }
             tokio::time::sleep(TICK).await;
         }
+    }
+
+    /// Holds an agent whose lock has ended by itself. Whether it has is judged by our clock, which may differ a little from Redis's.
+    async fn hold_again(&self, agent: &str) -> bool {
+        let Some(held) = &self.held else { return false };
+        let ended = held.lock()[agent] <= later(now(), Duration::from_millis(300));
+        if ended {
+            let mut set = cmd("SET");
+            set.arg(agent).arg(format!("{OURS}before")).arg("NX").arg("PX").arg(HELD.as_millis().to_string());
+            let _: Option<String> = set.query_async(&mut self.connection.clone()).await.unwrap();
+            let left: i64 = cmd("PTTL").arg(agent).query_async(&mut self.connection.clone()).await.unwrap();
+            let ends = later(now(), Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+            held.lock().insert(agent.to_owned(), ends);
+        }
+        ended
     }
 
     async fn acquire(&self, agent: &str) -> bool {
@@ -126,6 +166,9 @@ impl Replica {
         // A Redis that ends with the test is no failure of it.
         let ended: Result<i64, _> = end.arg(NODE).arg(left).invoke_async(&mut self.connection.clone()).await;
         drop(ended);
+        if let Some(held) = &self.held {
+            held.lock().insert(agent.clone(), later(started, self.times.interval));
+        }
         self.running.lock().remove(&agent);
     }
 }

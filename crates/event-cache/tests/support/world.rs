@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_event_cache_testkit::Redis;
 use redis::aio::MultiplexedConnection;
@@ -49,7 +50,7 @@ impl Default for Setup {
 pub struct World {
     pub setup: Setup,
     pub redis: Redis,
-    pub sns: Sns,
+    pub sns: Arc<Sns>,
     pub folder: TempDir,
     catalog: PathBuf,
     root: PathBuf,
@@ -58,7 +59,7 @@ pub struct World {
 impl World {
     pub async fn new(setup: Setup) -> Self {
         let folder = tempfile::Builder::new().prefix("aec-service-").tempdir().unwrap();
-        let (redis, sns) = (Redis::start().unwrap(), Sns::start().await);
+        let (redis, sns) = (Redis::start().unwrap(), Arc::new(Sns::start().await));
         let catalog = catalog::write(folder.path());
         let root = folder.path().join("root.pem");
         fs::write(&root, sns.root.root_pem()).unwrap();
