@@ -1,6 +1,8 @@
 //! Developer commands. `cargo xtask --help` lists them.
 
+mod bench;
 mod command;
+mod docs;
 mod paths;
 mod proof;
 mod setup;
@@ -28,12 +30,18 @@ enum Task {
     /// Measure how quickly changes in AWS reach Clouddriver, and at what cost
     #[command(subcommand)]
     Proof(proof::Proof),
+    /// Run every benchmark
+    Bench(bench::Options),
+    /// Write the documents that are made from the code
+    Docs(docs::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup(options) => setup::run(&options).map_err(Into::into),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::Docs(options) => docs::run(&options),
         Task::Proof(proof) => proof::run(&proof).map_err(|error| error as Box<dyn std::error::Error>),
     };
     match done {

@@ -1,0 +1,49 @@
+//! `cargo xtask bench`: every criterion benchmark. `docs/benchmarks.md` says what came out, and how to read it.
+
+use std::error::Error;
+use std::process::Command;
+
+use crate::command;
+use crate::paths;
+
+/// Which benchmarks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench -- signature")]
+pub(crate) struct Options {
+    /// Arguments for criterion, such as the beginning of a benchmark's name
+    #[arg(last = true, value_name = "CRITERION ARGUMENTS")]
+    criterion: Vec<String>,
+}
+
+/// The packages that have benchmarks, from the bottom up.
+const PACKAGES: [&str; 2] = ["aws-event-cache-engine", "aws-event-cache-intake"];
+
+/// Runs them, one after the other: two at a time would measure each other.
+///
+/// # Errors
+///
+/// When one does not build, or fails.
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    for package in PACKAGES {
+        let mut cargo = Command::new("cargo");
+        // Not `--benches`: that would also run the unit tests, which do not know criterion's arguments.
+        cargo.current_dir(paths::repository()).args(["bench", "--locked", "--package", package, "--bench", "*"]);
+        command::run(cargo.arg("--").args(&options.criterion))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_with_benchmarks_is_run() {
+        let crates = std::fs::read_dir(paths::repository().join("crates")).unwrap().flatten();
+        let with = crates.filter(|package| package.path().join("benches").is_dir());
+        let mut with: Vec<String> =
+            with.map(|package| format!("aws-event-cache-{}", package.file_name().display())).collect();
+        with.sort();
+        assert_eq!(with, PACKAGES);
+    }
+}
