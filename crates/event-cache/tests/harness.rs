@@ -136,6 +136,10 @@ fn an_observer_touches_nothing(world: &World) {
     let rules = ["SETUSER", "observer", "on", ">secret", "~*", "&*", "+@all", "-@write"];
     redis::cmd("ACL").arg(&rules).exec(&mut redis).unwrap();
     let url = world.redis.url().replace("redis://", "redis://observer:secret@");
+    let mut observer = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    redis::cmd("DEL").arg(world.agent()).exec(&mut observer).expect_err("the list would stay empty whatever was tried");
+    assert_eq!(refused(&mut redis).len(), 1);
+    redis::cmd("ACL").arg("LOG").arg("RESET").exec(&mut redis).unwrap();
     let service = world.service("observe", &url);
     // A run that would have been put off shows that the agent's lock is looked at.
     assert!(service.wait_for(PATIENCE, |status| world.held_until(status).is_some()).unwrap(), "{}", service.log());
@@ -147,13 +151,18 @@ fn an_observer_touches_nothing(world: &World) {
     let status = service.status().unwrap();
     let count = |name: &str| status["counters"][name].as_u64().unwrap();
     assert_eq!((count("forced_runs"), count("on_demand")), (0, 0));
-    let refused: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut redis).unwrap();
+    let refused = refused(&mut redis);
     assert!(refused.is_empty(), "the observer tried to write: {refused:?}");
     // Clouddriver goes on as ever: the next poll comes after its own interval, neither before nor held back.
     let next = eventually(PATIENCE, || Some(world.started()).filter(|started| *started > before)).unwrap();
     let gap = Duration::try_from(next.duration_since(before)).unwrap();
     assert!(gap >= STOCK - Duration::from_secs(1), "run after {gap:?}");
     eventually(PATIENCE, || world.shown().filter(|size| *size == 1)).expect("polling goes on");
+}
+
+/// What Redis refused.
+fn refused(redis: &mut redis::Connection) -> Vec<redis::Value> {
+    redis::cmd("ACL").arg("LOG").query(redis).unwrap()
 }
 
 fn a_change_reaches_the_cache_long_before_the_next_poll(world: &World) {
