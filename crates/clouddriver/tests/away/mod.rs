@@ -1,9 +1,10 @@
 //! Lock stores that are not what they should be: not there, silent, or something else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
-use aws_event_cache_clouddriver::lock_store::{LockStore, LockStoreError, LockStoreSettings, open};
+use aws_event_cache_clouddriver::lock_store::{LockStore, LockStoreError, LockStoreSettings, Written, open};
 use aws_event_cache_model::AgentName;
 use aws_event_cache_testkit::Redis;
 
@@ -49,6 +50,30 @@ async fn a_store_that_takes_connections_and_says_nothing_is_given_up_in_seconds(
     let urls = ["redis", "mysql", "postgresql"].map(|scheme| format!("{scheme}://127.0.0.1:{port}/1"));
     futures::future::join_all(urls.iter().map(|url| failure(url))).await;
     silent.abort();
+}
+
+/// Holding works as without it: idle agents are held, and one that has no lock is left alone. Said once, in words that tell what to do.
+#[tokio::test]
+async fn without_the_right_to_insert_nothing_is_claimed_and_that_is_said_once() {
+    for world in [World::mariadb().await, World::postgres().await] {
+        world.revoke_insert().await;
+        let (store, [agent, idle]) = (world.store("us"), [0, 1].map(|n| world.agents[n].name.clone()));
+        world.put(&idle, "10.0.0.1:1@a", Duration::ZERO, Duration::from_secs(3)).await;
+        let until = world.clock.now().saturating_add(Duration::from_secs(100)).unwrap();
+        let before = world.everything().await;
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(log.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(writer);
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        for _ in 0..3 {
+            assert_eq!(store.claim(&agent, until).await.unwrap(), Written::Conflict);
+        }
+        assert_eq!(world.everything().await, before);
+        let said = std::fs::read_to_string(log.path()).unwrap();
+        assert_eq!(said.matches("grant INSERT").count(), 1, "{said}");
+        let seen = store.read(std::slice::from_ref(&idle)).await.unwrap().remove(0).unwrap();
+        assert_eq!(store.hold_if(&idle, &seen, until).await.unwrap(), Written::Done);
+    }
 }
 
 #[tokio::test]

@@ -165,6 +165,51 @@ async fn a_look_that_was_begun_before_the_lock_was_taken_away_proves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn agents_whose_runs_leave_them_idle_for_a_moment_or_not_at_all_are_held_after_a_run_or_two() {
+    // Not a whole number of seconds: a run's end does not fall on a tick.
+    for run in [25_300, 29_700, 40_300] {
+        let world = World::new(3);
+        world.agents.iter().for_each(|agent| world.fleet.takes(&agent.name, Duration::from_millis(run)));
+        let _scheduler = start(&world.locks, &world.fleet);
+        world.clock.sleep(Duration::from_secs(3)).await;
+        let driver = world.driver();
+        driver.hold(&world.hold_all(HOUR)).await.unwrap();
+        world.clock.sleep(Duration::from_secs(50)).await;
+        assert_eq!(world.runs(), 3, "runs of {run} ms");
+        let reads = world.locks.reads.load(SeqCst);
+        assert!(reads <= 4 * 43 + 12, "{reads} reads while the agents ran");
+        world.clock.sleep(HOUR - Duration::from_secs(60)).await;
+        assert_eq!(world.runs(), 3);
+        let reads = world.locks.reads.load(SeqCst) - reads;
+        assert!(reads <= 720, "{reads} reads although nobody runs");
+        drop(driver);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_not_claimed_while_a_refresh_of_it_is_wanted_nor_when_it_is_gone() {
+    let world = World::new(1);
+    let agent = &world.agents[0];
+    world.fleet.takes(&agent.name, Duration::from_millis(40_300));
+    let scheduler = start(&world.locks, &world.fleet);
+    world.clock.sleep(Duration::from_secs(3)).await;
+    let driver = world.driver();
+    driver.hold(&world.hold_all(HOUR)).await.unwrap();
+    let request = request(agent, world.clock.now());
+    let outcome = driver.refresh(&request).await;
+    assert!(matches!(outcome, Outcome::Refreshed { started, .. } if started >= request.since), "{outcome:?}");
+    assert_eq!((world.runs(), world.locks.writes.load(SeqCst)), (2, 0), "the second run began without us");
+    world.clock.sleep(Duration::from_secs(2)).await;
+    assert_eq!((world.runs(), world.locks.writes.load(SeqCst)), (2, 1), "claimed after it");
+
+    // Nobody starts it any more.
+    drop(scheduler);
+    world.locks.locks.lock().clear();
+    world.clock.sleep(Duration::from_secs(60)).await;
+    assert!(world.locks.locks.lock().is_empty(), "no lock is made for an agent that was not just seen running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_is_not_held_while_a_refresh_of_it_is_wanted() {
     let world = World::new(1);
     let agent = &world.agents[0];

@@ -98,13 +98,24 @@ pub struct Fleet {
     pub clock: Clock,
     pub agents: Vec<AgentName>,
     run_length: Mutex<HashMap<AgentName, Duration>>,
+    tick: Mutex<Duration>,
     runs: Mutex<Vec<Ran>>,
 }
 
 impl Fleet {
     pub fn new(clock: Clock, agents: &[Arc<Agent>]) -> Arc<Self> {
         let agents = agents.iter().map(|agent| agent.name.clone()).collect();
-        Arc::new(Self { clock, agents, run_length: Mutex::default(), runs: Mutex::default() })
+        Arc::new(Self { clock, agents, run_length: Mutex::default(), tick: Mutex::new(TICK), runs: Mutex::default() })
+    }
+
+    /// Lets schedulers tick as seldom as Clouddriver's do.
+    pub fn tick_every_second(&self) {
+        *self.tick.lock() = Duration::from_secs(1);
+    }
+
+    pub async fn until_next_tick(&self) {
+        let tick = *self.tick.lock();
+        self.clock.sleep(tick).await;
     }
 
     pub fn takes(&self, agent: &AgentName, length: Duration) {

@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Script, cmd};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Fleet, INTERVAL, TICK, TIMEOUT};
+use super::{Fleet, INTERVAL, TIMEOUT};
 
 const END: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
                    if tonumber(ARGV[2]) < 500 then return redis.call('DEL', KEYS[1]) end \
@@ -41,7 +41,7 @@ impl Replica {
                     tokio::spawn(self.clone().run(agent, self.fleet.clock.now()));
                 }
             }
-            self.fleet.clock.sleep(TICK).await;
+            self.fleet.until_next_tick().await;
         }
     }
 

@@ -47,6 +47,9 @@ macro_rules! scenarios {
             a_hold_is_renewed_before_it_ends_and_never_for_longer_than_110_seconds,
             a_held_agent_runs_at_once_when_a_refresh_is_wanted_and_is_held_again_afterwards,
             a_lock_that_a_replica_changed_meanwhile_is_not_touched,
+            an_agent_whose_run_outlasts_its_interval_is_held_after_its_run,
+            an_agent_that_is_idle_for_a_moment_only_is_held_in_that_moment,
+            of_a_replica_and_a_claim_exactly_one_gets_the_lock,
             only_locks_of_ours_are_let_go_and_nothing_else_in_the_store_is_touched,
             a_burst_of_refreshes_of_all_agents_runs_each_once,
             what_the_store_shows_is_told_for_diagnosis);
@@ -209,6 +212,75 @@ pub async fn a_lock_that_a_replica_changed_meanwhile_is_not_touched(world: World
     assert_eq!(store.release_if(agent, &seen).await.unwrap(), Written::Conflict);
     assert_eq!(store.hold_if(agent, &seen, later(world.clock.now(), INTERVAL)).await.unwrap(), Written::Conflict);
     assert_eq!(read().await, None, "a hold never makes a lock");
+}
+
+/// Holds agent 0 while its runs take `length`, and checks that it is held after at most `runs` of them, and then runs no more.
+async fn held_between_runs(world: &World, length: Duration, most_runs: usize) {
+    let agent = &world.agents[0].name;
+    world.fleet.takes(agent, length);
+    world.fleet.tick_every_second();
+    let _replicas = (world.replica("10.0.0.1:1@a").await, world.replica("10.0.0.2:1@b").await);
+    let driver = world.driver("us");
+    driver.hold(&[hold(world, 0, HOUR)]).await.unwrap();
+    let deadline = later(world.clock.now(), SOON * 2);
+    let lock = loop {
+        let lock = world.store("other").read(std::slice::from_ref(agent)).await.unwrap().remove(0);
+        match lock.filter(|lock| lock.is_ours()) {
+            Some(lock) => break lock,
+            None => assert!(world.clock.now() < deadline, "never held: {:?}", world.fleet.runs(agent)),
+        }
+        world.clock.sleep(Duration::from_millis(50)).await;
+    };
+    let left = lock.expires.duration_since(world.clock.now()).as_secs();
+    assert!((90..=110).contains(&left), "{lock:?}");
+    let runs = world.fleet.runs(agent);
+    assert!(runs.len() <= most_runs, "{runs:?}");
+    assert!(runs.iter().all(|run| run.ended.is_some()), "held while it ran: {runs:?}");
+    world.clock.sleep(INTERVAL * 2).await;
+    assert_eq!(world.fleet.runs(agent).len(), runs.len(), "a held agent ran");
+    world.fleet.assert_no_parallel_runs(agent);
+    driver.release_all().await.unwrap();
+    world.fleet.wait_for_runs(agent, runs.len() + 1, SOON).await;
+}
+
+pub async fn an_agent_whose_run_outlasts_its_interval_is_held_after_its_run(world: World) {
+    // Its lock is deleted at the end of a run and taken again within a second; now and then a replica is faster than the look.
+    held_between_runs(&world, INTERVAL + Duration::from_millis(300), 6).await;
+}
+
+pub async fn an_agent_that_is_idle_for_a_moment_only_is_held_in_that_moment(world: World) {
+    // Its idle lock lives for 0.9 s.
+    held_between_runs(&world, INTERVAL - Duration::from_millis(900), 3).await;
+}
+
+pub async fn of_a_replica_and_a_claim_exactly_one_gets_the_lock(world: World) {
+    let (store, agent) = (world.store("us"), &world.agents[0].name);
+    let read = async || store.read(std::slice::from_ref(agent)).await.unwrap().remove(0).unwrap();
+    let mut ours = 0;
+    for round in 0..60 {
+        world.delete(agent).await;
+        let until = later(world.clock.now(), Duration::from_secs(100));
+        let claim = async {
+            world.clock.sleep(Duration::from_micros(100 * (round % 10))).await;
+            store.claim(agent, until).await.unwrap()
+        };
+        let (claimed, acquired) = tokio::join!(claim, world.acquire(agent, "10.0.0.1:1@a"));
+        assert_eq!(claimed == Written::Conflict, acquired, "round {round}");
+        let lock = read().await;
+        assert_eq!(lock.owner, if acquired { "10.0.0.1:1@a" } else { "aws-event-cache:us" });
+        ours += usize::from(!acquired);
+        // And nobody gets it afterwards.
+        let left = world.everything().await;
+        assert_eq!(store.claim(agent, until).await.unwrap(), Written::Conflict);
+        assert!(!world.acquire(agent, "10.0.0.2:1@b").await);
+        assert_eq!(world.everything().await, left);
+    }
+    println!("we won {ours} of 60");
+    world.delete(agent).await;
+    let until = later(world.clock.now(), Duration::from_secs(100));
+    assert_eq!(store.claim(agent, until).await.unwrap(), Written::Done);
+    let lock = read().await;
+    assert!(lock.expires.duration_since(until).unsigned_abs() < Duration::from_secs(1), "{lock:?}");
 }
 
 pub async fn only_locks_of_ours_are_let_go_and_nothing_else_in_the_store_is_touched(world: World) {

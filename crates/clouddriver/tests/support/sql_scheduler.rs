@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, MySqlPool, PgPool};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Fleet, INTERVAL, TICK, TIMEOUT};
+use super::{Fleet, INTERVAL, TIMEOUT};
 
 /// `(agent_name, owner_id, lock_acquired, lock_expiry)`.
 pub type Row = (String, String, i64, i64);
@@ -145,7 +145,7 @@ impl Replica {
                     tokio::spawn(self.clone().run(agent, now));
                 }
             }
-            self.fleet.clock.sleep(TICK).await;
+            self.fleet.until_next_tick().await;
         }
     }
 

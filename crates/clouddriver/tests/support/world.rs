@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::sql_scheduler::{Bound, Database};
-use super::{Fleet, accounts, agents, catalog, redis_scheduler, sql_scheduler, stock};
+use super::{Fleet, TIMEOUT, accounts, agents, catalog, redis_scheduler, sql_scheduler, stock};
 
 /// The namespace is set, so that it is tested along.
 const NAMESPACE: &str = "blue_1";
@@ -50,7 +50,7 @@ impl World {
         let database = Database::MySql(pool);
         database.create(TABLE).await;
         database.execute("CREATE USER 'event_cache'@'%' IDENTIFIED BY 'se%cret@'", &[]).await.unwrap();
-        let grant = format!("GRANT SELECT, UPDATE, DELETE ON clouddriver.{TABLE} TO 'event_cache'@'%'");
+        let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON clouddriver.{TABLE} TO 'event_cache'@'%'");
         database.execute(&grant, &[]).await.unwrap();
         let settings = LockStoreSettings {
             url: format!("jdbc:mysql://127.0.0.1:{}/clouddriver?useSSL=false", server.port()),
@@ -67,7 +67,10 @@ impl World {
         let database = Database::Postgres(pool);
         database.create(TABLE).await;
         database.execute("CREATE ROLE event_cache LOGIN", &[]).await.unwrap();
-        database.execute(&format!("GRANT SELECT, UPDATE, DELETE ON {TABLE} TO event_cache"), &[]).await.unwrap();
+        database
+            .execute(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLE} TO event_cache"), &[])
+            .await
+            .unwrap();
         let settings = LockStoreSettings {
             url: format!("jdbc:postgresql://127.0.0.1:{}/postgres?user=event_cache&sslmode=disable", server.port()),
             ..LockStoreSettings::default()
@@ -134,6 +137,44 @@ impl World {
                 database.insert(TABLE, &row).await.unwrap();
             }
         }
+    }
+
+    /// Takes an agent's lock as a scheduler does: only if there is none. Tells whether it got it.
+    pub async fn acquire(&self, agent: &AgentName, owner: &str) -> bool {
+        match &self.server {
+            Server::Redis(_) => {
+                let life = TIMEOUT.as_millis().to_string();
+                let answer = self.redis_command(&["SET", agent.as_str(), owner, "NX", "PX", &life]).await;
+                answer == redis::Value::Okay
+            }
+            Server::Sql { database, .. } => {
+                let now = self.clock.now();
+                let until = now.saturating_add(TIMEOUT).unwrap();
+                let row = (agent.to_string(), owner.to_owned(), now.as_millisecond(), until.as_millisecond());
+                database.insert(TABLE, &row).await.is_ok()
+            }
+        }
+    }
+
+    /// Deletes an agent's lock, whatever it is.
+    pub async fn delete(&self, agent: &AgentName) {
+        match &self.server {
+            Server::Redis(_) => drop(self.redis_command(&["DEL", agent.as_str()]).await),
+            Server::Sql { database, .. } => {
+                let name = Bound::Text(agent.to_string());
+                database.execute(&format!("DELETE FROM {TABLE} WHERE agent_name = ?"), &[name]).await.unwrap();
+            }
+        }
+    }
+
+    /// Takes the optional right away again.
+    pub async fn revoke_insert(&self) {
+        let Server::Sql { database, .. } = &self.server else { panic!("not SQL") };
+        let text = match database {
+            Database::MySql(_) => format!("REVOKE INSERT ON clouddriver.{TABLE} FROM 'event_cache'@'%'"),
+            Database::Postgres(_) => format!("REVOKE INSERT ON {TABLE} FROM event_cache"),
+        };
+        database.execute(&text, &[]).await.unwrap();
     }
 
     /// Everything in the store, but the lives of Redis keys.
