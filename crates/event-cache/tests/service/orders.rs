@@ -8,7 +8,6 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::catalog::agent;
-use crate::support::scheduler::Times;
 use crate::support::service::{Service, command};
 use crate::support::world::{REGION, Setup, World};
 use crate::support::{eventually, now};
@@ -72,10 +71,27 @@ async fn refresh_of_an_unknown_kind_or_account_names_the_nearest_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_fails_says_why_and_ends_with_status_1() {
-    let times = Times { interval: Duration::from_secs(5), timeout: Duration::from_secs(30) };
-    let world = World::new(Setup { times, ..Setup::default() }).await;
+    let mut world = World::new(Setup { accounts: 2, ..Setup::default() }).await;
+    // No scheduler: nobody runs the agent, so the refresh is still open when its account goes.
     let service = world.serve().await;
-    // A person has made a lock that never ends.
+    let (output, ()) = tokio::join!(refresh(&service, &["--account", "a1", "--kind", "widget"]), async {
+        eventually("the order is taken", SOON, async || {
+            let orders = service.get("/v1/refresh").await;
+            (orders["refreshes"][0]["status"] == "RUNNING").then_some(())
+        })
+        .await;
+        world.setup.accounts = 1;
+        world.config();
+        service.signal("HUP");
+    });
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("FAILED") && out(&output).contains("its account was removed"), "{}", out(&output));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refresh_gives_up_waiting_when_told_and_a_lock_that_somebody_wrote_by_hand_is_not_touched() {
+    let world = World::new(Setup::default()).await;
+    let service = world.serve().await;
     let mut redis = world.locks().await.0;
     let key = agent("a0", REGION, "widget");
     let () = redis::cmd("SET").arg(&key).arg("somebody").query_async(&mut redis).await.unwrap();
@@ -83,7 +99,7 @@ async fn a_refresh_that_fails_says_why_and_ends_with_status_1() {
     assert_eq!(output.status.code(), Some(1), "{}", out(&output));
     assert!(err(&output).contains("gave up waiting"), "{}", err(&output));
     let value: String = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();
-    assert_eq!(value, "somebody", "another's lock was touched");
+    assert_eq!(value, "somebody");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
