@@ -101,6 +101,8 @@ impl Known {
             {
                 Some(first)
             }
+            // The drive arm writes a hold as soon as a run has ended, mostly before the next survey.
+            (Some(AgentState::Running { since }), AgentState::Held { .. }) => Some(since),
             _ => None,
         };
         ended.filter(|started| self.started.is_none_or(|known| known < *started))
@@ -240,6 +242,16 @@ mod tests {
             "the same run, seen a little later"
         );
         assert_eq!(long.see(AgentState::Running { since: at(160) }, at(161)), Some(at(101)));
+    }
+
+    #[test]
+    fn a_hold_tells_the_end_of_the_run_before_it() {
+        let mut long = Known::new(testing::agent("prod"), at(0));
+        assert_eq!(long.see(AgentState::Running { since: at(100) }, at(101)), None);
+        assert_eq!(long.see(AgentState::Held { until: at(250) }, at(141)), Some(at(100)));
+        long.ran(at(100));
+        assert!(long.hold_until(quarter_hour(), Some(at(50)), false, at(142)).is_some(), "and it stays held");
+        assert_eq!(long.see(AgentState::Held { until: at(300) }, at(146)), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Core {
             let Some(known) = self.book.get_mut(&seen.agent) else { continue };
             let held_until = known.held_until;
             let run = known.see(seen.state, now);
-            let left_over = matches!(seen.state, AgentState::Held { .. }) && known.started.is_none();
+            let left_over = matches!(seen.state, AgentState::Held { .. }) && known.started.is_none() && run.is_none();
             if left_over {
                 // Held by a life of ours that has ended: its own poll is not near.
                 self.queue.hasten(&seen.agent, now);
