@@ -48,6 +48,7 @@ struct Undated {
 struct Measurement<'a> {
     world: &'a mut World,
     clock: &'a Clock,
+    begin: Timestamp,
     way: Vec<OnItsWay>,
     undated: Vec<Undated>,
     runs: Runs,
@@ -71,7 +72,7 @@ pub(super) async fn run(
     let mut report = Report::new(name);
     report.before = world.status()?;
     let (way, undated, runs) = (Vec::new(), Vec::new(), Runs::default());
-    let mut it = Measurement { world, clock, way, undated, runs, next_look: begin, report };
+    let mut it = Measurement { world, clock, begin, way, undated, runs, next_look: begin, report };
     loop {
         let now = clock.now();
         if now >= end && it.report.calls.is_none() {
@@ -131,6 +132,7 @@ impl Measurement<'_> {
         if self.clock.now() >= self.next_look {
             self.next_look = self.clock.now() + LOOK;
             self.runs.look(&self.world.clouddriver.introspection()?);
+            self.runs.look_why(&self.world.status()?, self.begin);
             self.date();
         }
         Ok(())
@@ -168,7 +170,7 @@ impl Measurement<'_> {
     fn count(&mut self) -> Result<(), WorldError> {
         self.report.calls = Some(self.world.aws.calls("service,action")?);
         self.report.after = self.world.status()?;
-        self.report.runs = self.runs.counts().map(|(agent, count)| (agent.to_owned(), count)).collect();
+        self.report.runs = self.runs.counts().map(|(agent, why)| (agent.to_owned(), why)).collect();
         Ok(())
     }
 

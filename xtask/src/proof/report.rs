@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::runs::Why;
+
 /// One change.
 #[derive(Debug)]
 pub(super) struct Sample {
@@ -38,7 +40,7 @@ pub(super) struct Report {
     /// The mock's counts at the end of the measurement.
     pub(super) calls: Option<Value>,
     /// Agents' runs during the measurement.
-    pub(super) runs: BTreeMap<String, u32>,
+    pub(super) runs: BTreeMap<String, Why>,
     /// The service's status when the measurement began; null in a world without it.
     pub(super) before: Value,
     /// The service's status when it ended.
@@ -144,9 +146,14 @@ impl Report {
     }
 
     fn print_runs(&self) {
-        line(&format!("\n{:<56}{:>10}{:>14}", "agents' runs", "runs", "per minute"));
-        for (agent, count) in &self.runs {
-            line(&format!("{agent:<56}{count:>10}{:>14.2}", self.per_minute(f64::from(*count))));
+        line(&format!(
+            "\n{:<60}{:>6}{:>12}{:>8}{:>14}{:>8}",
+            "agents' runs", "runs", "per minute", "events", "second looks", "polls"
+        ));
+        for (agent, why) in self.runs.iter().filter(|(_, why)| why.runs > 0) {
+            let rate = self.per_minute(f64::from(why.runs));
+            let Why { runs, events, looks } = why;
+            line(&format!("{agent:<60}{runs:>6}{rate:>12.2}{events:>8}{looks:>14}{:>8}", why.polls()));
         }
     }
 
