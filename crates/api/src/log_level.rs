@@ -1,6 +1,7 @@
 //! The log level, which can be turned while the service runs, and the installation of the log itself.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -131,7 +132,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let writer = log_format::layer().with_writer(to);
+    // Colours are for a person's terminal; in a file or a collector they are noise.
+    let writer = log_format::layer().with_writer(to).with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => writer.boxed(),
         LogFormat::Json => writer.json().flatten_event(true).with_span_list(false).boxed(),

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use aws_event_cache_config::{ConfigErrors, Effective, KnownKinds};
+use aws_event_cache_config::{ConfigErrors, Effective, KnownKinds, Mistake};
 use aws_event_cache_model::Accounts;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{CheckConfigArgs, exit};
-use crate::output::{error, line, table, warn};
+use crate::output::{error, line, show, table, warn};
 use crate::settings::{self, SettingsError};
 
 pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
@@ -15,7 +15,13 @@ pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
         Ok(code) => code,
         Err(SettingsError::Config(ConfigErrors(mistakes))) => {
             mistakes.iter().for_each(|mistake| warn(&mistake.to_string()));
-            warn(&format!("{} mistake(s)", mistakes.len()));
+            warn(&match mistakes.len() {
+                1 => "1 mistake".to_owned(),
+                several => format!("{several} mistakes"),
+            });
+            if args.json {
+                line(&json!({"mistakes": mistakes.iter().map(as_json).collect::<Vec<_>>()}).to_string());
+            }
             exit::bad_config()
         }
         Err(problem) => {
@@ -23,6 +29,13 @@ pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
             exit::bad_config()
         }
     }
+}
+
+fn as_json(mistake: &Mistake) -> Value {
+    json!({
+        "file": mistake.file, "line": mistake.line, "column": mistake.column, "key": mistake.key, "value": mistake.value,
+        "problem": mistake.problem, "nearest": mistake.nearest, "help": mistake.help,
+    })
 }
 
 fn check(args: &CheckConfigArgs) -> Result<ExitCode, SettingsError> {
@@ -60,7 +73,7 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discover
             profiles.add_row([name.clone(), key.clone(), plain(value)]);
         }
     }
-    line(&profiles.trim_fmt());
+    show(&profiles);
     let mut rows = table(&[
         "\nACCOUNT",
         "\nNAMES",
@@ -95,8 +108,10 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discover
             ]);
         }
     }
-    if list(effective, "places").next().is_some() {
-        line(&rows.trim_fmt());
+    show(&rows);
+    let narrowed = args.account.is_some() || args.region.is_some() || args.kind.is_some();
+    if rows.row_count() == 0 && narrowed {
+        line("\nNo account of the file fits.");
     }
     if discovers {
         line("\nMore accounts are taken from Clouddriver while running.");

@@ -58,6 +58,8 @@ fn one(kind: &Kind, as_json: bool) {
     for (field, value) in described.as_object().into_iter().flatten() {
         let shown = match value {
             Value::String(text) => text.clone(),
+            Value::Null => "-".to_owned(),
+            Value::Array(items) if items.is_empty() => "-".to_owned(),
             Value::Array(items) => items.iter().map(|i| i.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };

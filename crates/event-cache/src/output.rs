@@ -24,12 +24,22 @@ pub(crate) fn error(error: &dyn std::error::Error) {
     }
 }
 
-/// A table without frames, as wide as the terminal.
+/// A table without frames, each row on one line of its own so that `grep` and `awk` find their way.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(header.to_vec());
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     table
+}
+
+/// The table, if there is anything in it.
+pub(crate) fn show(table: &Table) {
+    if table.row_count() > 0 {
+        line(&table.trim_fmt());
+    }
 }

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use aws_event_cache_catalog::{Catalog, Roster};
 use aws_event_cache_clock::Clock;
-use aws_event_cache_engine::plan::{Plan, plan};
+use aws_event_cache_engine::plan::{Effect, Plan, plan};
 use aws_event_cache_engine::profiles::Profiles;
 use aws_event_cache_intake::decode::{Decoded, Standing};
 use aws_event_cache_intake::decode_recorded;
 use aws_event_cache_model::{
-    AccountId, Accounts, Environment, Hint, Provider, Region, SpinnakerAccount, StockPolling, Timestamp, Verdict, What,
+    AccountId, Accounts, Change, Environment, Hint, Names, Provider, Region, ResourceName, SpinnakerAccount,
+    StockPolling, Timestamp, Verdict, What,
 };
 use serde_json::{Value, json};
 
@@ -173,18 +174,49 @@ fn as_text(number: usize, decoded: &Decoded, plans: &[Plan], word: &str) {
             line(&format!("      run {} ({})", wanted.agent.name, wanted.class.as_str()));
         }
         if !plan.wanted.is_empty() && !plan.looks.is_empty() {
-            line(&format!("      and look again {} time(s) after the settle window", plan.looks.len()));
+            line("      and look again after the settle window");
         }
-        for effect in &plan.effects {
-            line(&format!("      note {effect:?}"));
-        }
+        plan.effects.iter().filter_map(follows).for_each(|text| line(&format!("      {text}")));
     }
 }
 
+/// What a hint says, in words.
 fn says(what: &What) -> String {
     match what {
-        What::Changed { kind, names, change } => format!("{kind} {change:?}: {names:?}").to_lowercase(),
-        other => format!("{other:?}").to_lowercase(),
+        What::Changed { kind, names, change } => {
+            let change = match change {
+                Change::Created => "created",
+                Change::Updated => "updated",
+                Change::Deleted => "deleted",
+                Change::Related => "may be touched",
+            };
+            match names {
+                Names::Any => format!("{kind} {change}, which one is not said"),
+                Names::Some(names) => {
+                    let names: Vec<&str> = names.iter().map(ResourceName::as_str).collect();
+                    format!("{kind} {change}: {}", names.join(", "))
+                }
+            }
+        }
+        What::AccessChanged { role: Some(role) } => format!("access changed: role {role}"),
+        What::AccessChanged { role: None } => "access changed: a role or policy".to_owned(),
+        What::Throttled { service } => format!("throttled: {service}"),
+        What::QuotaRaised { service: Some(service) } => format!("quota raised: {service}"),
+        What::QuotaRaised { service: None } => "quota raised, of which service is not said".to_owned(),
+        What::Heartbeat => "heartbeat".to_owned(),
+        What::SignOfLife => "sign of life".to_owned(),
+        What::StreamStopped => "the feed was taken away".to_owned(),
+    }
+}
+
+/// What else follows from a hint; signs of life go without saying.
+fn follows(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Stream(..) => None,
+        Effect::BudgetCut(_, service) => Some(format!("ask less of {service} for a while")),
+        Effect::BudgetRestored(_, Some(service)) => Some(format!("ask as much of {service} as before")),
+        Effect::BudgetRestored(_, None) => Some("ask as much of every service as before".to_owned()),
+        Effect::AccessDoubted(account) => Some(format!("doubt who may read what in {account}")),
     }
 }
 

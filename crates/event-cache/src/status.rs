@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::{StatusArgs, exit};
 use crate::client::{ClientError, Service};
-use crate::output::{line, table};
+use crate::output::{line, show, table};
 
 pub(crate) async fn run(args: StatusArgs) -> Result<ExitCode, ClientError> {
     let service = Service::new(&args.server)?;
@@ -70,7 +70,7 @@ fn places(status: &Value) {
             place.get("lateness_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
         ]);
     }
-    line(&rows.trim_fmt());
+    show(&rows);
 }
 
 fn scopes(status: &Value) {
@@ -89,7 +89,7 @@ fn scopes(status: &Value) {
             number(scope.get("backlog")).to_string(),
         ]);
     }
-    line(&rows.trim_fmt());
+    show(&rows);
 }
 
 fn recent(status: &Value) {
@@ -104,7 +104,7 @@ fn recent(status: &Value) {
             entry.get("latency_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
         ]);
     }
-    line(&rows.trim_fmt());
+    show(&rows);
 }
 
 fn problems(status: &Value) {
