@@ -68,7 +68,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "clouddriver.lockStore.username",
         form: Form::Text("a user name"),
         default: Default::None("the store's default"),
-        what: "The user at the lock store. In a database it needs SELECT, INSERT, UPDATE and DELETE on the lock table and nothing else.",
+        what: "The user at the lock store. In a database it needs SELECT, UPDATE and DELETE on the lock table; INSERT is optional and lets agents with long runs be held.",
         when: "The lock store asks who we are.",
         effect: Restart,
     },
