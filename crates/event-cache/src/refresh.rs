@@ -25,6 +25,9 @@ pub(crate) async fn run(args: RefreshArgs) -> Result<ExitCode, ClientError> {
         refresh = wait(&service, refresh, Duration::from_secs(args.timeout)).await?;
     }
     report(&refresh, args.json);
+    if text(&refresh, "status") == "SUCCEEDED" && text(&service.get("/v1/status").await?, "mode") == "observe" {
+        warn("nothing was touched, since the service only watches (drive.mode: observe): these agents would have run");
+    }
     Ok(match text(&refresh, "status") {
         "SUCCEEDED" => exit::OK,
         "QUEUED" | "RUNNING" if args.no_wait => exit::OK,
@@ -41,7 +44,7 @@ async fn wait(service: &Service, mut refresh: Value, limit: Duration) -> Result<
     while matches!(text(&refresh, "status"), "QUEUED" | "RUNNING") {
         bar.set_message(text(&refresh, "progress").to_owned());
         if clock.now() >= end {
-            warn("gave up waiting; the refresh goes on, ask for it again by its id");
+            warn(&format!("gave up waiting; the refresh goes on, see {}", text(&refresh, "statusUrl")));
             break;
         }
         clock.sleep(ASK_EVERY).await;

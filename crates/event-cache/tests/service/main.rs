@@ -4,6 +4,7 @@
 
 mod driving;
 mod footprint;
+mod listeners;
 mod messages;
 mod orders;
 mod queues;

@@ -98,8 +98,29 @@ async fn refresh_gives_up_waiting_when_told_and_a_lock_that_somebody_wrote_by_ha
     let output = refresh(&service, &["--account", "a0", "--kind", "widget", "--timeout", "3"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", out(&output));
     assert!(err(&output).contains("gave up waiting"), "{}", err(&output));
+    assert!(err(&output).contains(&format!("{}/v1/refresh/", service.base)), "{}", err(&output));
     let value: String = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();
     assert_eq!(value, "somebody");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_by_a_service_that_only_watches_says_that_nothing_was_touched_and_one_that_is_off_refuses() {
+    let mut world = World::new(Setup { mode: "observe", ..Setup::default() }).await;
+    let (_scheduler, service) = (world.scheduler().await, world.serve().await);
+    let output = refresh(&service, &["--account", "a0", "--kind", "widget"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(err(&output).contains("nothing was touched"), "{}{}", out(&output), err(&output));
+    assert_eq!(service.metric("event_cache_forced_runs_total", &[]).await, 0.0);
+
+    world.setup.mode = "off";
+    world.config();
+    service.signal("HUP");
+    eventually("it is off", SOON, async || (service.get("/v1/status").await["mode"] == "off").then_some(())).await;
+    let (status, answer) = service.post("/v1/refresh", &json!({"account": "a0", "kind": "widget"})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    let output = refresh(&service, &["--account", "a0", "--kind", "widget"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("drive.mode"), "{}", err(&output));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,6 +45,8 @@ pub struct Service {
     http: reqwest::Client,
     token: Option<String>,
     pub base: String,
+    /// Where each listener is, as the log tells: the API's first, then the intake's if it has one of its own.
+    pub listeners: Vec<String>,
     /// When it was started.
     pub started: Timestamp,
 }
@@ -64,17 +66,23 @@ impl Service {
 
     /// The same, with environment variables.
     pub async fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_listening(config, environment, 1).await
+    }
+
+    /// The same, for one that opens so many listeners.
+    pub async fn start_listening(config: &Path, environment: &[(&str, &str)], listeners: usize) -> Self {
         let mut service = Self::begin(config, environment);
         let log = service.log.clone();
         let child = &mut service.child;
-        let address = eventually("the service listens", START, async || {
+        service.listeners = eventually("the service listens", START, async || {
             let text = fs::read_to_string(&log).unwrap();
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "the service ended with {ended:?}:\n{text}");
-            text.lines().find_map(listening)
+            let open: Vec<String> = text.lines().filter_map(listening).collect();
+            (open.len() == listeners).then_some(open)
         })
         .await;
-        service.base = format!("http://{address}");
+        service.base = format!("http://{}", service.listeners[0]);
         service
     }
 
@@ -86,7 +94,7 @@ impl Service {
         let started = now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().unwrap();
-        Self { child: child.unwrap(), log, http, token: None, base: String::new(), started }
+        Self { child: child.unwrap(), log, http, token: None, base: String::new(), listeners: Vec::new(), started }
     }
 
     /// From now on calls carry this token.
