@@ -49,8 +49,8 @@ pub(crate) struct Options {
     /// Length of the measurement; 10 is the production profile's longest time between two polls, so that with less some agents never poll
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
     minutes: u32,
-    /// Changes per minute in the whole of the mock AWS; 2 is one a minute for each account, a busy day's average
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=120), value_name = "N")]
+    /// Changes per minute in the whole of the mock AWS; 1 is 720 a day for each of its accounts, with five server groups each
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=120), value_name = "N")]
     changes: u32,
     /// Seed of the changes
     #[arg(long, default_value_t = 1)]
