@@ -1,4 +1,4 @@
-//! Killed at any moment, however often: every message that was answered 200 leads to a run of its agent that started after the message, or to a visible failure.
+//! Killed at any moment, however often: every message that was answered 200 leads to a run of its agent that started after the change it tells of, or to a visible failure.
 //!
 //! Each message is about another agent, and no agent polls by itself, so that no poll of Clouddriver's own stands in for the run that is owed. What is seen is the
 //! model of Clouddriver's scheduler. Only one thing the service is asked for: whether a run after the last start came from the message, since after a crash it also looks
@@ -44,11 +44,18 @@ const ONE_TICK: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone)]
 struct Message {
     agent: String,
+    /// When the change was that it tells of. A run that began after it has read the change, also where the message came later.
+    changed: Timestamp,
     text: String,
 }
 
 fn message(kind: &str, account: &str, id: &str) -> Message {
-    Message { agent: agent(account, REGION, kind), text: made(kind, &format!("{kind}-of-{account}"), id, REGION) }
+    let changed = now();
+    Message {
+        agent: agent(account, REGION, kind),
+        changed,
+        text: made(kind, &format!("{kind}-of-{account}"), id, REGION),
+    }
 }
 
 fn seed() -> u64 {
@@ -56,7 +63,7 @@ fn seed() -> u64 {
     given.unwrap_or_else(|| u64::try_from(now().as_microsecond()).unwrap())
 }
 
-/// One life of the service, under messages all the while: each is sent with its delay. Gives back which of them were answered 200, and when they were sent.
+/// One life of the service, under messages all the while: each is sent with its delay. Gives back which of them were answered 200, and when the change was that they tell of.
 async fn live(world: &World, waiting: Vec<(Message, Duration)>, life: Duration) -> BTreeMap<String, Timestamp> {
     let mut service = Service::start(&world.config()).await;
     let mut posts = JoinSet::new();
@@ -64,8 +71,8 @@ async fn live(world: &World, waiting: Vec<(Message, Duration)>, life: Duration) 
         let (sns, base) = (Arc::clone(&world.sns), service.base.clone());
         posts.spawn(async move {
             tokio::time::sleep(delay).await;
-            let (envelope, sent) = (sns.signed(&message.text), now());
-            (sns.deliver(&base, &envelope).await == Some(StatusCode::OK)).then_some((message.agent, sent))
+            let envelope = sns.signed(&message.text);
+            (sns.deliver(&base, &envelope).await == Some(StatusCode::OK)).then_some((message.agent, message.changed))
         });
     }
     tokio::time::sleep(life).await;
@@ -89,13 +96,15 @@ async fn every_message_that_was_answered_200_leads_to_a_run_however_often_the_se
     })
     .await;
 
-    let all: Vec<Message> =
-        world.accounts().iter().flat_map(|(name, id)| KINDS.map(|kind| message(kind, name, id))).collect();
+    let accounts = world.accounts();
+    let mut of = accounts.iter().flat_map(|(name, id)| KINDS.map(|kind| (kind, name, id)));
+    let mut all: Vec<Message> = Vec::new();
     let mut answered: BTreeMap<String, Timestamp> = BTreeMap::new();
     for round in 0..ROUNDS {
         let life = random.random_range(LIVES[round].clone());
+        all.extend(of.by_ref().take(MESSAGES).map(|(kind, name, id)| message(kind, name, id)));
         // SNS repeats what was not answered. Some come too late.
-        let sent = all[..(round + 1) * MESSAGES].iter().filter(|message| !answered.contains_key(&message.agent));
+        let sent = all.iter().filter(|message| !answered.contains_key(&message.agent));
         let waiting: Vec<(Message, Duration)> =
             sent.map(|message| (message.clone(), Duration::from_millis(random.random_range(0..life + 20)))).collect();
         let count = waiting.len();
