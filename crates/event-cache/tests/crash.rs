@@ -100,8 +100,8 @@ async fn every_message_that_was_answered_200_leads_to_a_run_however_often_the_se
     let mut of = accounts.iter().flat_map(|(name, id)| KINDS.map(|kind| (kind, name, id)));
     let mut all: Vec<Message> = Vec::new();
     let mut answered: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for round in 0..ROUNDS {
-        let life = random.random_range(LIVES[round].clone());
+    for (round, range) in LIVES.into_iter().enumerate() {
+        let life = random.random_range(range);
         all.extend(of.by_ref().take(MESSAGES).map(|(kind, name, id)| message(kind, name, id)));
         // SNS repeats what was not answered. Some come too late.
         let sent = all.iter().filter(|message| !answered.contains_key(&message.agent));
