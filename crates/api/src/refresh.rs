@@ -153,7 +153,11 @@ fn progress(record: &RefreshRecord) -> String {
     let (done, failed) = (record.done.len(), record.failed.len());
     let all = record.pending.len() + done + failed;
     let agents = if all == 1 { "agent" } else { "agents" };
-    let have = if all == 1 { "has" } else { "have" };
+    let have = match (record.watched_only, all) {
+        (true, _) => "would have",
+        (false, 1) => "has",
+        (false, _) => "have",
+    };
     let mut text = match record.state {
         RefreshState::Queued => format!("queued: 0 of {all} {agents} {have} run"),
         RefreshState::Canceled => format!("canceled after {done} of {all} {agents} had run"),
@@ -163,6 +167,9 @@ fn progress(record: &RefreshRecord) -> String {
     };
     if failed > 0 {
         text.push_str(&format!(", {failed} could not"));
+    }
+    if record.watched_only {
+        text.push_str("; the service only watches, so nothing was touched");
     }
     if let (RefreshState::Failed, Some((agent, why))) = (record.state, record.failed.first()) {
         text.push_str(&format!(": {agent}: {}", crate::error::cut(why)));
@@ -319,6 +326,7 @@ mod tests {
             done: agents(done).collect(),
             failed: agents(failed).map(|agent| (agent, "its lock never showed a run".to_owned())).collect(),
             ended: None,
+            watched_only: false,
         }
     }
 
@@ -331,6 +339,15 @@ mod tests {
         assert_eq!(
             progress(&record(RefreshState::Failed, 0, 1, 1)),
             "1 of 2 agents have run, 1 could not: prod/widgets-0: its lock never showed a run"
+        );
+    }
+
+    #[test]
+    fn progress_says_when_nothing_was_touched() {
+        let watched = RefreshRecord { watched_only: true, ..record(RefreshState::Succeeded, 0, 2, 0) };
+        assert_eq!(
+            progress(&watched),
+            "2 of 2 agents would have run; the service only watches, so nothing was touched"
         );
     }
 

@@ -80,6 +80,7 @@ impl Refreshes {
         order: RefreshOrder,
         by: &str,
         pending: Vec<AgentName>,
+        watched_only: bool,
         now: Timestamp,
     ) -> RefreshRecord {
         self.made += 1;
@@ -93,6 +94,7 @@ impl Refreshes {
             done: Vec::new(),
             failed: Vec::new(),
             ended: None,
+            watched_only,
         };
         self.records.push_front(record.clone());
         self.open += 1;
@@ -196,7 +198,7 @@ mod tests {
     #[test]
     fn a_refresh_goes_from_queued_over_running_to_succeeded() {
         let mut refreshes = Refreshes::default();
-        let id = refreshes.open(order("prod"), "me", vec![agent(1), agent(2)], at(100)).id;
+        let id = refreshes.open(order("prod"), "me", vec![agent(1), agent(2)], false, at(100)).id;
         assert!(refreshes.step(&agent(1), Step::Ran(at(99)), at(101)).is_empty(), "a run from before does not count");
         assert_eq!(refreshes.step(&agent(1), Step::Begun, at(101))[0].state, RefreshState::Running);
         assert!(refreshes.step(&agent(1), Step::Ran(at(101)), at(103)).is_empty());
@@ -209,7 +211,7 @@ mod tests {
     #[test]
     fn one_agent_that_fails_makes_the_refresh_fail_when_all_are_through() {
         let mut refreshes = Refreshes::default();
-        refreshes.open(order("prod"), "me", vec![agent(1), agent(2)], at(0));
+        refreshes.open(order("prod"), "me", vec![agent(1), agent(2)], false, at(0));
         assert_eq!(refreshes.step(&agent(1), Step::Failed("no lock"), at(1))[0].state, RefreshState::Running);
         let ended = refreshes.step(&agent(2), Step::Ran(at(1)), at(2));
         assert_eq!((ended[0].state, ended[0].failed[0].1.as_str()), (RefreshState::Failed, "no lock"));
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn an_equal_order_waits_for_the_same_commit_and_is_a_new_one_if_that_failed() {
         let (mut refreshes, mut debts) = (Refreshes::default(), crate::debts::Debts::default());
-        let id = refreshes.open(order("prod"), "me", vec![agent(1)], at(0)).id;
+        let id = refreshes.open(order("prod"), "me", vec![agent(1)], false, at(0)).id;
         let commit = debts.seal();
         refreshes.writing(&id, commit);
         assert_eq!(refreshes.same(&order("prod"), at(1)).map(|(_, commit)| commit), Some(Some(commit)));
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn equal_orders_within_ten_seconds_are_one_unless_canceled() {
         let mut refreshes = Refreshes::default();
-        let id = refreshes.open(order("prod"), "me", vec![agent(1)], at(0)).id;
+        let id = refreshes.open(order("prod"), "me", vec![agent(1)], false, at(0)).id;
         assert_eq!(refreshes.same(&order("prod"), at(9)).map(|(r, _)| &r.id), Some(&id));
         assert_eq!(refreshes.same(&order("test"), at(9)), None);
         assert_eq!(refreshes.same(&order("prod"), at(10)), None);
@@ -244,9 +246,9 @@ mod tests {
     #[test]
     fn the_history_is_bounded_and_forgets_final_ones_first() {
         let mut refreshes = Refreshes::default();
-        let first = refreshes.open(order("first"), "me", vec![agent(1)], at(0)).id;
+        let first = refreshes.open(order("first"), "me", vec![agent(1)], false, at(0)).id;
         for n in 0..2 * HISTORY as u64 {
-            let id = refreshes.open(order("more"), "me", vec![agent(2)], at(n)).id;
+            let id = refreshes.open(order("more"), "me", vec![agent(2)], false, at(n)).id;
             refreshes.cancel(&id, at(n));
         }
         assert_eq!(refreshes.iter().count(), HISTORY);

@@ -82,6 +82,9 @@ pub struct RefreshRecord {
     pub failed: Vec<(AgentName, String)>,
     /// When it became final.
     pub ended: Option<Timestamp>,
+    /// Ordered in watch mode: nothing was touched, the agents would have been run.
+    #[serde(default)]
+    pub watched_only: bool,
 }
 
 /// Names an override.

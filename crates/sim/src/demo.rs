@@ -123,8 +123,14 @@ pub async fn run(
     let roster = Arc::new(catalog.roster(&accounts, &StockPolling::default()));
     let announcer = Announcer::new(&catalog, &roster);
     let begin = after(start(), WARM_UP);
-    let drawn =
-        changes(options.seed, &accounts.places(), &announcer.kinds(&catalog), Liveliness::default(), begin, length);
+    let drawn = changes(
+        options.seed,
+        &accounts.places(),
+        &announcer.kinds(&catalog, &roster),
+        Liveliness::default(),
+        begin,
+        length,
+    );
     let signers = Signers { genuine: &genuine, stranger: &stranger, topic: &topic };
     let feed = deliveries(&drawn, &accounts.places(), &announcer, &signers, start(), WARM_UP + length)?;
 

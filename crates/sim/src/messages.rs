@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 
 use crate::churn::{Change, Changing};
 
-/// Kinds that need not even be polled this often change seldom.
-const USUAL_FLOOR: Duration = Duration::from_secs(60);
+/// Kinds that Clouddriver itself polls less often than this change less often.
+const USUAL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often a kind changes that people and deploys change, beside [`SELDOM`].
 const OFTEN: u32 = 100;
+
+/// How often a kind changes that people change now and then, such as addresses and key pairs.
+const NOW_AND_THEN: u32 = 10;
 
 /// How often a kind changes that only AWS changes.
 const SELDOM: u32 = 1;
@@ -46,9 +49,14 @@ impl Announcer {
     /// Every kind that is read, how often it changes beside the others, and whether that is announced.
     ///
     /// What the catalogue lets grow old, such as offers and other people's images, changes by AWS's own doing and seldom.
-    pub fn kinds(&self, catalog: &Catalog) -> Vec<Changing> {
+    pub fn kinds(&self, catalog: &Catalog, roster: &Roster) -> Vec<Changing> {
+        let polled_seldom = |kind: &KindId| {
+            let mut readers = roster.agents().iter().filter(|agent| agent.kinds.contains(kind));
+            readers.any(|agent| agent.interval > USUAL_INTERVAL)
+        };
         let weight = |kind: &KindId| match catalog.kind(kind) {
-            Some(known) if known.floor > USUAL_FLOOR => SELDOM,
+            Some(known) if known.coverage == Coverage::None && known.floor > USUAL_INTERVAL => SELDOM,
+            _ if polled_seldom(kind) => NOW_AND_THEN,
             _ => OFTEN,
         };
         let changing = |(kind, form): (&KindId, &Option<Form>)| Changing {
@@ -169,7 +177,7 @@ mod tests {
         let context =
             Context { source: Source::Sns, id: "1".into(), region: None, origin: "topic".into(), trust: Trust::Signed };
         let mut announced = 0;
-        for Changing { kind, announced: is_announced, .. } in announcer.kinds(&catalog) {
+        for Changing { kind, announced: is_announced, .. } in announcer.kinds(&catalog, &roster) {
             let at = Timestamp::from_second(1_780_000_000).unwrap();
             let change =
                 Change { place: place.clone(), kind: kind.clone(), resource: 1, at, visible: at, arrivals: vec![] };

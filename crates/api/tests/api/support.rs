@@ -91,6 +91,7 @@ impl Control for Fake {
             done: Vec::new(),
             failed: Vec::new(),
             ended: None,
+            watched_only: false,
         };
         told.records.push(record.clone());
         Ok(record)

@@ -33,7 +33,7 @@ impl Core {
             return Err(OrderError::NothingMatches);
         }
         let pending = agents.iter().map(|agent| agent.name.clone()).collect();
-        let record = self.refreshes.open(order, by, pending, now);
+        let record = self.refreshes.open(order, by, pending, self.mode == DriveMode::Observe, now);
         let commit = self.debts.upcoming();
         self.refreshes.writing(&record.id, commit);
         let mut changes = Changes { records: vec![Record::Refresh(record.clone())], waits: vec![commit] };

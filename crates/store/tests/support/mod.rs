@@ -57,6 +57,7 @@ pub(crate) fn refresh(n: u32, state: RefreshState) -> RefreshRecord {
         done: vec![],
         failed: vec![],
         ended: state.is_final().then(|| at(i64::from(n) + 1)),
+        watched_only: false,
     }
 }
 
