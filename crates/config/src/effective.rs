@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_event_cache_catalog::Coverage;
 use aws_event_cache_model::{AccountId, Accounts, DriveMode, Environment, KindId, Place, Profile, Region};
 use serde::{Serialize, Serializer};
 
@@ -138,15 +139,19 @@ fn effective_kind(profile: &Profile, kind: &KnownKind) -> EffectiveKind {
         Some(ceiling) => (*ceiling, CeilingFrom::ProfileOfKind),
         None => (kind.ceiling, CeilingFrom::Catalogue),
     };
-    let (ceiling, ceiling_from) =
-        if of_kind < profile.ceiling { (of_kind, from) } else { (profile.ceiling, CeilingFrom::Profile) };
+    let own = kind.coverage == Coverage::None || of_kind < profile.ceiling;
+    let (ceiling, ceiling_from) = if own { (of_kind, from) } else { (profile.ceiling, CeilingFrom::Profile) };
     let floor = profile.floor.max(kind.floor);
     EffectiveKind {
         kind: kind.id.clone(),
         watched: !profile.unwatched.contains(&kind.id),
         floor,
         ceiling,
-        hot_ceiling: if kind.fully_covered { ceiling } else { profile.hot_ceiling.max(floor).min(ceiling) },
+        hot_ceiling: if kind.coverage == Coverage::Full {
+            ceiling
+        } else {
+            profile.hot_ceiling.max(floor).min(ceiling)
+        },
         ceiling_from,
     }
 }

@@ -14,8 +14,8 @@ pub struct KnownKind {
     pub id: KindId,
     /// Other words for it.
     pub aliases: Vec<String>,
-    /// Whether AWS announces every change of it.
-    pub fully_covered: bool,
+    /// How far AWS announces its changes.
+    pub coverage: Coverage,
     /// Shortest time between two polls by cadence that the kind's file allows.
     pub floor: Duration,
     /// Longest time between two polls that the kind's file allows, however calm everything is.
@@ -32,7 +32,7 @@ impl KnownKinds {
         let known = |kind: &Kind| KnownKind {
             id: kind.id.clone(),
             aliases: kind.aliases.iter().map(ToString::to_string).collect(),
-            fully_covered: kind.coverage == Coverage::Full,
+            coverage: kind.coverage,
             floor: kind.floor,
             ceiling: kind.ceiling,
         };

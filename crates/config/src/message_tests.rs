@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_event_cache_catalog::Coverage;
 use aws_event_cache_model::{AccountId, Accounts, KindId};
 use proptest::prelude::*;
 
@@ -16,7 +17,7 @@ fn kinds() -> KnownKinds {
     let kind = |id: &str, alias: &str, ceiling: u64| KnownKind {
         id: KindId::new(id).unwrap(),
         aliases: vec![alias.to_owned()],
-        fully_covered: id == "widget",
+        coverage: if id == "widget" { Coverage::Full } else { Coverage::Partial },
         floor: Duration::from_secs(30),
         ceiling: Duration::from_secs(ceiling),
     };

@@ -8,13 +8,14 @@
 //! | an operator's override | what it says |
 //! | kind not watched, or stream not to be trusted | stock: Clouddriver polls as if we were not here |
 //! | events cover the kind fully | the ceiling: of the profile, or of the kind if that is shorter; stretched while AWS throttles |
-//! | partly or not at all, nothing changed lately | the same ceiling, never stretched |
+//! | partly, nothing changed lately | the same ceiling, never stretched |
+//! | not at all, nothing changed lately | the kind's own ceiling, never stretched: the profile's says how old a lost event may get, and there are none to lose |
 //! | partly or not at all, hot | the profile's hot ceiling, stretched while AWS throttles, within the same ceiling |
 //!
 //! A hot kind that is fully covered keeps its ceiling: the change itself forced a run and a second look, and polling on would only cost calls.
 //!
 //! Invariants, property-tested:
-//! 1. Without an override never above the ceilings of profile and kind; only where events cover the kind fully, and AWS throttles, by the profile's factor above.
+//! 1. Without an override never above the ceilings of profile and kind (of the kind alone, where there are no events); only where events cover the kind fully, and AWS throttles, by the profile's factor above.
 //! 2. A stream that is not healthy is never held.
 //! 3. More throttling never makes it shorter; being hot never makes it longer.
 
@@ -147,7 +148,8 @@ impl Cadence {
 
     fn trusted(conditions: &Conditions<'_>) -> Self {
         let profile = conditions.profile;
-        let (ceiling, reason) = if conditions.kind_ceiling < profile.ceiling {
+        let own = conditions.coverage == Coverage::None || conditions.kind_ceiling < profile.ceiling;
+        let (ceiling, reason) = if own {
             (conditions.kind_ceiling, Reason::KindCeiling)
         } else {
             (profile.ceiling, Reason::ProfileCeiling)
@@ -246,7 +248,7 @@ mod tests {
                 profile: &profile, coverage, kind_floor: Duration::ZERO, kind_ceiling, unwatched: false, stream: StreamHealth::Healthy, hot, rate, fixed: None,
             }).every.unwrap();
             let (more, less) = (rates.0.min(rates.1), rates.0.max(rates.1));
-            let ceiling = profile.ceiling.min(kind_ceiling);
+            let ceiling = if coverage == Coverage::None { kind_ceiling } else { profile.ceiling.min(kind_ceiling) };
             prop_assert!(decide(hot, 1.0) <= ceiling);
             let most = if coverage == Coverage::Full { ceiling.mul_f64(profile.throttle_stretch) } else { ceiling };
             prop_assert!(decide(hot, more) <= most, "only what events cover is stretched beyond its ceiling");
@@ -293,7 +295,12 @@ mod tests {
                 Some(profile.ceiling.mul_f64(profile.throttle_stretch)),
                 Reason::Throttled,
             ),
-            (Conditions { rate: 0.0, coverage: Coverage::None, ..base }, Some(profile.ceiling), Reason::ProfileCeiling),
+            (
+                Conditions { rate: 0.0, coverage: Coverage::Partial, ..base },
+                Some(profile.ceiling),
+                Reason::ProfileCeiling,
+            ),
+            (Conditions { rate: 0.0, coverage: Coverage::None, ..base }, Some(base.kind_ceiling), Reason::KindCeiling),
             (hot, Some(profile.hot_ceiling), Reason::Hot),
             (Conditions { rate: 0.1, ..hot }, None, Reason::Throttled),
             (Conditions { fixed: Some(short), stream: StreamHealth::Silent, ..base }, Some(short), Reason::Override),

@@ -21,7 +21,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_event_cache_catalog::{Catalog, Kind, Reach, Roster};
+use aws_event_cache_catalog::{Catalog, Coverage, Kind, Reach, Roster};
 use aws_event_cache_model::{
     AccountId, Accounts, Agent, Cause, Change, Class, Hint, KindId, Names, Place, Profile, Region, ResourceName,
     Resources, Scope, ServiceName, Source, Timestamp, Verdict, Wanted, What,
@@ -157,7 +157,8 @@ impl Plan {
             self.verdict = Verdict::NotServed;
             return;
         }
-        self.heats |= change != Change::Related;
+        // What no event tells, such as the health of new targets, changes most while its surroundings do, and that is when people wait for it.
+        self.heats |= change != Change::Related || kind.coverage == Coverage::None;
         self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), names.clone()));
         for touched in kind.touches.iter().filter_map(|id| known.catalog.kind(id)) {
             self.invalidations.push((home(touched, &hint.place).scope(touched.id.clone()), Names::Any));

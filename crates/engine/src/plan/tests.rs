@@ -244,6 +244,11 @@ fn related_changes_wait_for_the_settle_window() {
     assert!(plan.looks.is_empty() && !plan.heats);
 }
 
+#[test]
+fn what_no_event_tells_gets_hot_when_something_around_it_changes() {
+    assert!(planned(&hint(changed("health", "w-1", Change::Related), 100)).heats);
+}
+
 proptest! {
     #[test]
     fn whatever_the_clocks_say_no_run_is_wanted_from_the_future_and_no_look_lies_in_the_past(
