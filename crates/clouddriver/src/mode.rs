@@ -34,6 +34,13 @@ impl<D: Drive> Drive for Moded<D> {
         if self.acts() {
             return self.drive.refresh(request).await;
         }
+        tracing::info!(
+            agent = %request.agent.name,
+            class = request.class.as_str(),
+            cause = request.cause.event.as_str(),
+            causes = request.causes,
+            "only watching: this agent would have been run"
+        );
         let now = self.clock.now();
         Outcome::Refreshed { started: now, ended: now, means: Means::WouldForce }
     }
