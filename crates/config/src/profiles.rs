@@ -73,8 +73,8 @@ fn production() -> Profile {
         floor: secs(30),
         // One poll in twenty is left of stock's; a lost event is made good within ten minutes.
         ceiling: secs(600),
-        // From the first change to the last health check of a usual red/black step.
-        hot_for: secs(180),
+        // Counted from the last change: an instance that was launched is mostly healthy within two minutes, and each launch begins it anew.
+        hot_for: secs(120),
         // Half of stock's load while somebody waits for target health, and it is still at most a minute old.
         hot_ceiling: secs(60),
         // An Auto Scaling launch sends its handful of events within a quarter of a second.
