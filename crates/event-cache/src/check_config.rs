@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use aws_event_cache_config::{ConfigErrors, Effective, KnownKinds, Mistake};
 use aws_event_cache_model::Accounts;
+use comfy_table::Table;
 use serde_json::{Value, json};
 
+use crate::answer::{list, text};
 use crate::cli::{CheckConfigArgs, exit};
 use crate::output::{error, line, show, table, warn};
 use crate::settings::{self, SettingsError};
@@ -67,13 +69,30 @@ fn check(args: &CheckConfigArgs) -> Result<ExitCode, SettingsError> {
 
 fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discovers: bool) {
     line(&format!("The file is sound. Drive mode: {}", text(effective, "mode")));
-    let mut profiles = table(&["\nENVIRONMENT", "\nSETTING", "\nVALUE"]);
+    show(&profiles(effective));
+    let kinds = kinds(effective, args, kind);
+    show(&kinds);
+    let narrowed = args.account.is_some() || args.region.is_some() || args.kind.is_some();
+    if kinds.row_count() == 0 && narrowed {
+        line("\nNo account of the file fits.");
+    }
+    if discovers {
+        line("\nMore accounts are taken from Clouddriver while running.");
+    }
+}
+
+fn profiles(effective: &Value) -> Table {
+    let mut rows = table(&["\nENVIRONMENT", "\nSETTING", "\nVALUE"]);
     for (name, profile) in effective.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         for (key, value) in profile.as_object().into_iter().flatten() {
-            profiles.add_row([name.clone(), key.clone(), plain(value)]);
+            rows.add_row([name.clone(), key.clone(), plain(value)]);
         }
     }
-    show(&profiles);
+    rows
+}
+
+/// What holds for each account, region and kind that was asked for.
+fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table {
     let mut rows = table(&[
         "\nACCOUNT",
         "\nNAMES",
@@ -85,45 +104,29 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discover
         "\nHOT CEILING",
         "\nFROM",
     ]);
-    let wanted = |key: &Option<String>, value: &str| key.as_deref().is_none_or(|wanted| wanted == value);
     for place in list(effective, "places") {
+        let (account, region) = (text(place, "account"), text(place, "region"));
         let names: Vec<&str> = list(place, "names").filter_map(Value::as_str).collect();
-        let account = text(place, "account");
         let named = args.account.as_deref().is_none_or(|wanted| wanted == account || names.contains(&wanted));
-        if !named || !wanted(&args.region, text(place, "region")) {
+        if !named || args.region.as_deref().is_some_and(|wanted| wanted != region) {
             continue;
         }
         for row in list(place, "kinds").filter(|row| kind.is_none_or(|kind| text(row, "kind") == kind)) {
             let watched = row.get("watched") == Some(&Value::Bool(true));
             rows.add_row([
-                account.to_owned(),
-                names.join(", "),
-                text(place, "region").to_owned(),
-                text(place, "environment").to_owned(),
-                text(row, "kind").to_owned(),
-                text(row, "floor").to_owned(),
-                text(row, "ceiling").to_owned(),
-                text(row, "hotCeiling").to_owned(),
-                if watched { text(row, "ceilingFrom").to_owned() } else { "not watched".to_owned() },
+                account,
+                &names.join(", "),
+                region,
+                text(place, "environment"),
+                text(row, "kind"),
+                text(row, "floor"),
+                text(row, "ceiling"),
+                text(row, "hotCeiling"),
+                if watched { text(row, "ceilingFrom") } else { "not watched" },
             ]);
         }
     }
-    show(&rows);
-    let narrowed = args.account.is_some() || args.region.is_some() || args.kind.is_some();
-    if rows.row_count() == 0 && narrowed {
-        line("\nNo account of the file fits.");
-    }
-    if discovers {
-        line("\nMore accounts are taken from Clouddriver while running.");
-    }
-}
-
-fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
+    rows
 }
 
 fn plain(value: &Value) -> String {

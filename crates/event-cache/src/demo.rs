@@ -76,6 +76,7 @@ fn summary(report: &Report) {
     ]);
     rows.add_row(["agent runs".into(), stock.runs.to_string(), drive.runs.to_string(), less(stock, drive, |w| w.runs)]);
     rows.add_row(["forced runs".into(), "-".into(), report.forced_runs.to_string(), String::new()]);
+    rows.add_row(["agents held at the end".into(), "-".into(), report.held.to_string(), String::new()]);
     rows.add_row(["polls held back".into(), "-".into(), report.polls_saved.to_string(), String::new()]);
     rows.add_row([
         "forgeries refused".into(),

@@ -1,5 +1,6 @@
 //! The `aws-event-cache` binary: configuration, wiring, signals and subcommands. What is decided lives in the crates.
 
+mod answer;
 mod check_config;
 mod cli;
 mod client;

@@ -7,6 +7,7 @@ use aws_event_cache_clock::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::answer::{list, text};
 use crate::cli::{ClassArg, RefreshArgs, exit};
 use crate::client::{ClientError, Service};
 use crate::output::{line, warn};
@@ -25,9 +26,6 @@ pub(crate) async fn run(args: RefreshArgs) -> Result<ExitCode, ClientError> {
         refresh = wait(&service, refresh, Duration::from_secs(args.timeout)).await?;
     }
     report(&refresh, args.json);
-    if text(&refresh, "status") == "SUCCEEDED" && text(&service.get("/v1/status").await?, "mode") == "observe" {
-        warn("nothing was touched, since the service only watches (drive.mode: observe): these agents would have run");
-    }
     Ok(match text(&refresh, "status") {
         "SUCCEEDED" => exit::OK,
         "QUEUED" | "RUNNING" if args.no_wait => exit::OK,
@@ -60,11 +58,7 @@ fn report(refresh: &Value, as_json: bool) {
         return;
     }
     line(&format!("{} {}: {}", text(refresh, "id"), text(refresh, "status"), text(refresh, "progress")));
-    for failed in refresh.get("failed").and_then(Value::as_array).into_iter().flatten() {
+    for failed in list(refresh, "failed") {
         line(&format!("  {}: {}", text(failed, "agent"), text(failed, "why")));
     }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use crate::answer::list;
 use crate::cli::{StatusArgs, exit};
 use crate::client::{ClientError, Service};
 use crate::output::{line, show, table};
@@ -30,7 +31,7 @@ fn summary(status: &Value) {
     let queue = |key: &str| number(status.pointer(&format!("/queue/{key}")));
     let counters = |key: &str| number(status.pointer(&format!("/counters/{key}")));
     let killed = if status.get("killed") == Some(&Value::Bool(true)) { " (kill switch is on)" } else { "" };
-    line(&format!("mode      {}{killed}", text(status.get("mode"))));
+    line(&format!("mode      {}{killed}", shown(status.get("mode"))));
     line(&format!("accounts  {}", number(status.get("accounts"))));
     line(&format!(
         "agents    {} known, {} held, {} running, {} absent, {} failing",
@@ -63,10 +64,10 @@ fn places(status: &Value) {
     let mut rows = table(&["\nACCOUNT", "\nREGION", "\nSTREAM", "\nLAST HEARTBEAT", "\nLATE BY"]);
     for place in list(status, "places") {
         rows.add_row([
-            text(place.pointer("/place/account")),
-            text(place.pointer("/place/region")),
-            text(place.get("health")),
-            text(place.get("last_heartbeat")),
+            shown(place.pointer("/place/account")),
+            shown(place.pointer("/place/region")),
+            shown(place.get("health")),
+            shown(place.get("last_heartbeat")),
             place.get("lateness_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
         ]);
     }
@@ -79,13 +80,13 @@ fn scopes(status: &Value) {
     for scope in list(status, "scopes") {
         let cadence = scope.get("cadence_ms").and_then(Value::as_u64);
         rows.add_row([
-            text(scope.get("account")),
-            text(scope.get("region")),
-            text(scope.get("kind")),
+            shown(scope.get("account")),
+            shown(scope.get("region")),
+            shown(scope.get("kind")),
             cadence.map_or_else(|| "stock".into(), |ms| format!("{} s", ms / 1000)),
-            text(scope.get("reason")),
-            text(scope.get("last_event")),
-            text(scope.get("last_run")),
+            shown(scope.get("reason")),
+            shown(scope.get("last_event")),
+            shown(scope.get("last_run")),
             number(scope.get("backlog")).to_string(),
         ]);
     }
@@ -97,10 +98,10 @@ fn recent(status: &Value) {
     for entry in list(status, "recent").take(10) {
         let how = entry.get("means").and_then(Value::as_str).unwrap_or("failed");
         rows.add_row([
-            text(entry.get("at")),
-            text(entry.get("agent")),
+            shown(entry.get("at")),
+            shown(entry.get("agent")),
             how.into(),
-            text(entry.get("cause")),
+            shown(entry.get("cause")),
             entry.get("latency_ms").and_then(Value::as_u64).map_or_else(String::new, |ms| format!("{ms} ms")),
         ]);
     }
@@ -114,12 +115,8 @@ fn problems(status: &Value) {
             line("\nPROBLEMS");
         }
         any = true;
-        line(&format!("- {}", text(Some(problem))));
+        line(&format!("- {}", shown(Some(problem))));
     }
-}
-
-fn list<'a>(status: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    status.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn number(value: Option<&Value>) -> u64 {
@@ -127,7 +124,7 @@ fn number(value: Option<&Value>) -> u64 {
 }
 
 /// A text as it is, anything else as JSON, nothing as nothing; times without their fractions, which nobody reads.
-fn text(value: Option<&Value>) -> String {
+fn shown(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) if text.ends_with('Z') && text.contains('T') => {
             text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))

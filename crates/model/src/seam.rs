@@ -32,9 +32,9 @@ pub enum NotAccepted {
 }
 
 /// Where records are kept: the embedded store, and one day a shared one.
-#[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Hands records over, in order, and returns at once. The ticket resolves when they are durable.
+    /// Hands records over, in order, and returns at once. The ticket resolves when they are durable. Records that only tell what was ([`Record::Audit`],
+    /// [`Record::Event`], [`Record::Count`]) may be written a little later: a ticket for nothing else may resolve before.
     fn append(&self, records: Vec<Record>) -> Ticket;
 }
 

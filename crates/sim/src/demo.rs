@@ -365,7 +365,8 @@ fn report(stage: &Stage, engine: &Engine, forgeries: Forgeries) -> Report {
             runs: world.totals().runs,
         }
     };
-    let counters = engine.status().counters;
+    let status = engine.status();
+    let counters = status.counters;
     Report {
         simulated: true,
         time_factor: stage.clock.factor(),
@@ -373,6 +374,7 @@ fn report(stage: &Stage, engine: &Engine, forgeries: Forgeries) -> Report {
         forgeries,
         forced_runs: counters.forced_runs,
         polls_saved: counters.polls_saved,
+        held: status.agents.held as u64,
         agents: stage.roster.agents().len() as u64,
         changes: stage.changes.iter().filter(|change| change.at <= now).count() as u64,
         simulated_seconds: now.duration_since(stage.start).as_secs().unsigned_abs(),

@@ -59,6 +59,9 @@ pub struct Report {
     /// Stock polls that did not take place since their agents were held.
     #[serde(skip)]
     pub polls_saved: u64,
+    /// Agents that were held at the end.
+    #[serde(skip)]
+    pub held: u64,
     /// Agents in each world.
     #[serde(skip)]
     pub agents: u64,

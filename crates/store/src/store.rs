@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use async_trait::async_trait;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::seam::{Journal, NotAccepted, Ticket};
 use aws_event_cache_model::{AuditEntry, EventRecord, Override, Record, Recovered, RefreshRecord};
@@ -143,7 +142,6 @@ impl Store {
     }
 }
 
-#[async_trait]
 impl Journal for Store {
     fn append(&self, records: Vec<Record>) -> Ticket {
         let encoded: Result<Vec<Op>, _> = records.into_iter().map(Op::encode).collect();

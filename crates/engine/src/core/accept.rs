@@ -2,8 +2,7 @@
 
 use aws_event_cache_model::telemetry::{Metric, count, observe};
 use aws_event_cache_model::{
-    AccountId, Accounts, Class, DriveMode, EventRecord, Hint, Names, Place, Region, ServiceName, Timestamp, Verdict,
-    Wanted, What,
+    Class, DriveMode, EventRecord, Hint, Names, Place, Region, ServiceName, Timestamp, Verdict, Wanted, What,
 };
 
 use super::{Changes, Core, EVENTS_WAITING};
@@ -139,18 +138,5 @@ fn word(what: &What) -> &'static str {
         What::Heartbeat => "heartbeat",
         What::SignOfLife => "sign-of-life",
         What::StreamStopped => "stream-stopped",
-    }
-}
-
-/// Whether anything of an account is served; used by orders as well.
-pub(super) fn accounts_matching<'a>(
-    accounts: &'a Accounts,
-    word: &str,
-) -> Vec<&'a aws_event_cache_model::SpinnakerAccount> {
-    match accounts.named(word) {
-        Some(account) => vec![account],
-        None => {
-            AccountId::new(word).map_or_else(|_| Vec::new(), |id| accounts.iter().filter(|a| a.account == id).collect())
-        }
     }
 }

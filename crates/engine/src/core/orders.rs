@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use aws_event_cache_model::{
-    Agent, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region, Resources, Source,
-    Timestamp, Wanted,
+    AccountId, Accounts, Agent, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region,
+    Resources, Source, SpinnakerAccount, Timestamp, Wanted,
 };
 
-use super::accept::accounts_matching;
 use super::{Changes, Core};
 use crate::debts::Commit;
 use crate::engine::OrderError;
@@ -133,4 +132,12 @@ fn ordered_resources(order: &RefreshOrder, agent: &Agent) -> Resources {
         }
     }
     resources
+}
+
+/// The accounts that an order means by a word: Spinnaker's name of one, or the AWS id of several.
+fn accounts_matching<'a>(accounts: &'a Accounts, word: &str) -> Vec<&'a SpinnakerAccount> {
+    match accounts.named(word) {
+        Some(account) => vec![account],
+        None => AccountId::new(word).map_or_else(|_| Vec::new(), |id| accounts.of(&id).collect()),
+    }
 }

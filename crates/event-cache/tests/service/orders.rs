@@ -109,7 +109,7 @@ async fn a_refresh_by_a_service_that_only_watches_says_that_nothing_was_touched_
     let (_scheduler, service) = (world.scheduler().await, world.serve().await);
     let output = refresh(&service, &["--account", "a0", "--kind", "widget"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    assert!(err(&output).contains("nothing was touched"), "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("nothing was touched"), "{}{}", out(&output), err(&output));
     assert_eq!(service.metric("event_cache_forced_runs_total", &[]).await, 0.0);
 
     world.setup.mode = "off";
