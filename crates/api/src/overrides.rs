@@ -170,6 +170,7 @@ impl From<Override> for OverrideView {
             Setting::Profile(environment) => profile = Some(environment.to_string()),
             Setting::Budget(share) => budget = Some(*share),
             Setting::KillSwitch => kill_switch = Some(true),
+            Setting::Answer(_) => {}
         }
         Self {
             id: of.id.0.to_string(),
@@ -305,6 +306,7 @@ fn described(of: &Override) -> String {
         Setting::Profile(environment) => format!("profile {environment}"),
         Setting::Budget(share) => format!("budget {share}"),
         Setting::KillSwitch => "kill switch".to_owned(),
+        Setting::Answer(mode) => format!("answer {}", mode.as_str()),
     };
     let account = of.scope.account.as_ref().map_or("all", AccountId::as_str);
     let region = of.scope.region.as_ref().map_or("all", Region::as_str);

@@ -23,6 +23,7 @@
 
 mod account;
 mod agent;
+mod answer;
 mod hint;
 mod ids;
 mod profile;
@@ -33,6 +34,7 @@ pub mod telemetry;
 
 pub use account::{Accounts, Environment, SpinnakerAccount};
 pub use agent::{Agent, AgentName, AgentSeen, AgentState, BucketId, Hold, Provider};
+pub use answer::{AnswerMode, ErrorShape, Evidence};
 pub use hint::{Change, Hint, Names, Origin, Source, What};
 pub use ids::{AccountId, BadId, KindId, NAME_LIMIT, Place, Region, ResourceName, Scope, ServiceName};
 pub use jiff::Timestamp;

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use crate::account::Environment;
 use crate::agent::AgentName;
+use crate::answer::AnswerMode;
 use crate::hint::{Hint, Source};
 use crate::ids::{AccountId, KindId, Region, ResourceName};
 use crate::refresh::{Cause, Class, Resources};
@@ -114,6 +115,8 @@ pub enum Setting {
     Budget(f64),
     /// Let every agent go and touch nothing.
     KillSwitch,
+    /// Let the answer arm do no more than this.
+    Answer(AnswerMode),
 }
 
 /// Something an operator changed at run time, with an end.
