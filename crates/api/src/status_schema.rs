@@ -114,6 +114,8 @@ pub(crate) struct Counters {
     limit_delays: u64,
     /// Signs that AWS throttled.
     throttles: u64,
+    /// Changes that reading again showed and nothing had announced.
+    uncovered_changes: u64,
 }
 
 /// One account and region.
@@ -161,6 +163,10 @@ pub(crate) struct ScopeStatus {
     cadence_ms: Option<u64>,
     /// Why it is so, in a word such as `kind-ceiling`, `stream-silent` or `override`.
     reason: String,
+    /// How old answers about it may get.
+    max_age_ms: u64,
+    /// Changes that reading again showed and nothing had announced.
+    uncovered_changes: u64,
     /// When a change was last heard of.
     #[schema(format = DateTime)]
     last_event: Option<String>,

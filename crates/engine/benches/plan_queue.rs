@@ -92,7 +92,7 @@ fn through(world: &World) -> usize {
         let now = Timestamp::from_millisecond(n as i64).expect("in range");
         let plan = plan(hint, &world.catalog, &world.roster, &world.accounts, &world.profiles, now);
         for (scope, names) in &plan.invalidations {
-            ledger.invalidate(scope, names);
+            ledger.invalidate(scope, names, now);
         }
         for wanted in plan.wanted {
             let want = Want {

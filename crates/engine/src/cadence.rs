@@ -78,11 +78,13 @@ pub enum Reason {
     KindCeiling,
     /// The profile's ceiling.
     ProfileCeiling,
+    /// Reading again showed a change that nothing had announced.
+    Uncovered,
 }
 
 impl Reason {
     /// All reasons: a gauge of one that no longer applies anywhere must fall to zero.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Self::Override,
         Self::Released,
         Self::Unwatched,
@@ -94,6 +96,7 @@ impl Reason {
         Self::Throttled,
         Self::KindCeiling,
         Self::ProfileCeiling,
+        Self::Uncovered,
     ];
 
     /// As in labels.
@@ -110,6 +113,7 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::KindCeiling => "kind-ceiling",
             Self::ProfileCeiling => "profile-ceiling",
+            Self::Uncovered => "uncovered",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! One lock around it, held for microseconds; the runner and the handle move values between it, the drive arm and the journal.
 
 mod accept;
+mod ages;
 mod dispatch;
 mod orders;
 mod report;
@@ -11,10 +12,10 @@ mod survey;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aws_event_cache_catalog::{Catalog, Roster};
+use aws_event_cache_catalog::{Catalog, Kind, Roster};
 use aws_event_cache_model::{
     Accounts, Agent, AgentName, Cause, Class, DriveMode, EventRecord, KindId, Override, OverrideId, Place, Profile,
-    Record, Recovered, Resources, StockPolling, Timestamp,
+    Record, Recovered, Resources, Scope, StockPolling, Timestamp,
 };
 use smol_str::SmolStr;
 
@@ -32,6 +33,7 @@ use crate::refreshes::{Refreshes, Step};
 use crate::settle::Settle;
 use crate::status::{Counters, Recent};
 use crate::stream::Streams;
+use crate::trust::Trust;
 
 pub(crate) use dispatch::Flight;
 
@@ -84,6 +86,7 @@ pub(crate) struct Core {
     limiter: Limiter,
     streams: Streams,
     heat: Heat,
+    trust: Trust,
     refreshes: Refreshes,
     counters: Counters,
     flushed: Counters,
@@ -94,6 +97,8 @@ pub(crate) struct Core {
     gap: bool,
     /// Holds are to be written at once.
     pub(crate) holds_due: bool,
+    /// The ages of answers are to be written at once.
+    pub(crate) ages_due: bool,
     /// Every agent is to be let go at once.
     pub(crate) release_due: bool,
     pub(crate) survey_problem: Option<String>,
@@ -132,6 +137,7 @@ impl Core {
             limiter: Limiter::default(),
             streams: Streams::default(),
             heat: Heat::default(),
+            trust: Trust::default(),
             refreshes: Refreshes::recover(recovered.refreshes),
             counters: Counters::default(),
             flushed: Counters::default(),
@@ -140,6 +146,7 @@ impl Core {
             started: now,
             gap,
             holds_due: false,
+            ages_due: false,
             release_due: false,
             survey_problem: None,
             hold_problem: None,
@@ -200,7 +207,7 @@ impl Core {
         }
         let served = self.given_accounts.clone();
         self.forget(|place| served.serves(&place.account), now);
-        self.holds_due = true;
+        self.cadences_changed();
         changes
     }
 
@@ -225,7 +232,7 @@ impl Core {
 
     pub(crate) fn set_profiles(&mut self, profiles: Profiles) {
         self.view = Arc::new(View { profiles: Arc::new(profiles), ..(*self.view).clone() });
-        self.holds_due = true;
+        self.cadences_changed();
     }
 
     pub(crate) fn set_mode(&mut self, mode: DriveMode, now: Timestamp) {
@@ -282,7 +289,13 @@ impl Core {
         if !Arc::ptr_eq(&accounts, &self.view.accounts) {
             self.view = Arc::new(View { accounts, ..(*self.view).clone() });
         }
+        self.cadences_changed();
+    }
+
+    /// Holds and ages of answers follow the cadence.
+    fn cadences_changed(&mut self) {
         self.holds_due = true;
+        self.ages_due = true;
     }
 
     /// What is remembered of places and changes that do not matter any more.
@@ -290,6 +303,7 @@ impl Core {
         let longest = self.view.profiles.by_environment.values().map(|p| p.hot_for).max().unwrap_or_default();
         self.heat.retain(&keep, longest.max(std::time::Duration::from_secs(86_400)), now);
         self.streams.retain(&keep);
+        self.trust.retain(&keep);
         self.limiter.retain(&keep, now);
     }
 
@@ -298,21 +312,31 @@ impl Core {
         self.view.profiles.of_account(&self.view.accounts, &place.account)
     }
 
+    /// The profile of a kind at a place; overrides of regions and kinds count as well.
+    fn profile_of(&self, place: &Place, kind: &KindId) -> &Profile {
+        let own = self.overrides.profile(place, kind).map(|environment| self.view.profiles.of(environment));
+        own.unwrap_or_else(|| self.profile(place))
+    }
+
     /// How often a kind may be polled at an agent's place, and why.
     pub(crate) fn cadence(&self, place: &Place, kind: &KindId, now: Timestamp) -> Cadence {
         let Some(kind) = self.view.catalog.kind(kind) else { return Cadence::stock(Reason::Unwatched) };
-        let own = self.overrides.profile(place, &kind.id).map(|environment| self.view.profiles.of(environment));
-        let profile = own.unwrap_or_else(|| self.profile(place));
         let scope = home(kind, place).scope(kind.id.clone());
+        self.trust.of(&scope).limited(self.cadence_of(place, kind, &scope, now))
+    }
+
+    /// The same, whatever reading again has shown.
+    fn cadence_of(&self, place: &Place, kind: &Kind, scope: &Scope, now: Timestamp) -> Cadence {
+        let profile = self.profile_of(place, &kind.id);
         let rates = kind.buckets.iter().map(|bucket| self.limiter.factor(place, &bucket.service, now));
         Cadence::decide(&Conditions {
             profile,
             coverage: kind.coverage,
             kind_floor: kind.floor,
-            kind_ceiling: profile.kind_ceilings.get(&kind.id).copied().unwrap_or(kind.ceiling),
+            kind_ceiling: kind_ceiling(profile, kind),
             unwatched: profile.unwatched.contains(&kind.id),
             stream: self.streams.health(place, profile, now),
-            hot: self.heat.is_hot(&scope, profile.hot_for, now),
+            hot: self.heat.is_hot(scope, profile.hot_for, now),
             rate: rates.fold(1.0, f64::min),
             fixed: self.overrides.cadence(place, &kind.id),
         })
@@ -359,4 +383,9 @@ impl Core {
         let counts = grown.into_iter().map(|(name, add)| Record::Count { name: SmolStr::new_static(name), add });
         self.events.drain(..).map(Record::Event).chain(counts).collect()
     }
+}
+
+/// How seldom a kind may be read: as its file says, or the profile.
+fn kind_ceiling(profile: &Profile, kind: &Kind) -> std::time::Duration {
+    profile.kind_ceilings.get(&kind.id).copied().unwrap_or(kind.ceiling)
 }

@@ -9,7 +9,8 @@ use aws_event_cache_catalog::{Catalog, UnknownKind};
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::seam::{Drive, DriveError, HintSink, Journal, NotAccepted, Ticket};
 use aws_event_cache_model::{
-    Accounts, DriveMode, Hint, Override, OverrideId, Recovered, RefreshId, RefreshOrder, RefreshRecord, StockPolling,
+    Accounts, DriveMode, Evidence, Hint, Override, OverrideId, Recovered, RefreshId, RefreshOrder, RefreshRecord,
+    Scope, StockPolling,
 };
 use futures::FutureExt;
 use futures::future::Shared;
@@ -235,6 +236,17 @@ impl Engine {
         self.inner.wake.notify_one();
         // The runner is gone when nobody answers; it has let every agent go before it went.
         done.await.unwrap_or(Ok(()))
+    }
+
+    /// Takes what reading again showed about a scope in which no event and no write had announced a change. A change that nothing announced cuts the age of the
+    /// scope's answers, and the time between its polls, to stock at once; see [`trust`](crate::trust).
+    pub fn evidence(&self, scope: &Scope, evidence: Evidence) {
+        let now = self.inner.clock.now();
+        self.inner.with_core(|core| core.evidence(scope, evidence, now));
+        if evidence == Evidence::Differs {
+            // Agents that are held too long now are let go.
+            self.inner.wake.notify_one();
+        }
     }
 
     /// The ledger of generations, for those that keep answers.

@@ -28,6 +28,10 @@ mod core;
 mod debts;
 mod engine;
 pub mod ledger;
+// Not inside the ledger's own file: `tests/interleavings.rs` includes that, with other locks.
+#[cfg(test)]
+#[path = "ledger/tests.rs"]
+mod ledger_tests;
 pub mod limit;
 mod moment;
 pub mod overrides;
@@ -39,12 +43,14 @@ mod runner;
 pub mod settle;
 pub mod status;
 pub mod stream;
+mod sync;
 #[cfg(test)]
 mod testing;
+pub mod trust;
 
 pub use cadence::{Cadence, Reason};
 pub use engine::{Engine, OrderError, Parts};
-pub use ledger::{Generation, Ledger};
+pub use ledger::{Generation, Ledger, Mark, STOCK_AGE, ScopeLedger};
 pub use limit::Limiter;
 pub use plan::Plan;
 pub use profiles::Profiles;

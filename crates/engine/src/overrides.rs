@@ -57,6 +57,15 @@ impl Overrides {
         })
     }
 
+    /// Whether a kill switch covers this kind at this place.
+    pub fn killed_kind(&self, place: &Place, kind: &KindId) -> bool {
+        self.list.iter().any(|o| {
+            o.setting == Setting::KillSwitch
+                && reaches(&o.scope, place)
+                && o.scope.kind.as_ref().is_none_or(|killed| killed == kind)
+        })
+    }
+
     /// How often a kind is to be polled.
     pub fn cadence(&self, place: &Place, kind: &KindId) -> Option<Duration> {
         self.find(place, Some(kind), |setting| match setting {

@@ -232,7 +232,8 @@ impl Timing {
     }
 }
 
-fn is_served(place: &Place, accounts: &Accounts) -> bool {
+/// Whether events of this place are listened to.
+pub(crate) fn is_served(place: &Place, accounts: &Accounts) -> bool {
     place.region.as_str() == "global" || accounts.of(&place.account).any(|a| a.regions.contains(&place.region))
 }
 

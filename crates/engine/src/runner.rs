@@ -64,6 +64,7 @@ pub struct Runner {
     /// Every agent known has been looked at; before that nobody knows which runs would come too early.
     surveyed: bool,
     next_survey: Timestamp,
+    next_ages: Timestamp,
     /// Holds are being written, or every agent let go.
     writing_holds: bool,
     holds: Vec<Hold>,
@@ -82,6 +83,7 @@ impl Runner {
             surveying: false,
             surveyed: false,
             next_survey: now,
+            next_ages: now,
             writing_holds: false,
             holds: Vec::new(),
             next_renewal: now,
@@ -128,6 +130,7 @@ impl Runner {
 
     /// Begins what is due.
     fn begin(&mut self, now: Timestamp) {
+        self.write_ages(now);
         self.begin_survey(now);
         self.begin_holds(now);
         if !self.surveyed {
@@ -143,6 +146,20 @@ impl Runner {
             let Some(flight) = flight else { break };
             self.flights += 1;
             self.work.push(fly(self.inner.clone(), flight, touch));
+        }
+    }
+
+    /// Says how old answers may get. By a time of its own: a lock store that hangs must not keep ages up that a silent stream has cut.
+    fn write_ages(&mut self, now: Timestamp) {
+        let due = self.inner.with_core(|core| std::mem::take(&mut core.ages_due));
+        if !due && now < self.next_ages {
+            return;
+        }
+        self.next_ages = after(now, SURVEY_EVERY);
+        for batch in self.inner.ledger.scopes().chunks(BATCH) {
+            self.inner.with_core(|core| {
+                batch.iter().for_each(|(scope, entry)| entry.set_max_age(core.max_age(scope, now)));
+            });
         }
     }
 
@@ -284,7 +301,7 @@ impl Runner {
         let holds = if self.writing_holds { Timestamp::MAX } else { self.next_renewal };
         let free = self.surveyed && self.flights < FLIGHTS;
         let core = if free { self.inner.with_core(|core| core.next_wakeup(now)) } else { None };
-        core.unwrap_or(Timestamp::MAX).min(survey).min(holds)
+        core.unwrap_or(Timestamp::MAX).min(survey).min(holds).min(self.next_ages)
     }
 
     async fn stop(mut self) {

@@ -106,6 +106,8 @@ pub struct Counters {
     pub limit_delays: u64,
     /// Signs that AWS throttled.
     pub throttles: u64,
+    /// Changes that reading again showed and nothing had announced.
+    pub uncovered_changes: u64,
 }
 
 /// One place.
@@ -129,6 +131,11 @@ pub struct ScopeStatus {
     pub cadence: Option<Duration>,
     /// Why.
     pub reason: Reason,
+    /// How old answers about it may get, in milliseconds.
+    #[serde(rename = "max_age_ms", serialize_with = "whole_millis")]
+    pub max_age: Duration,
+    /// Changes that reading again showed and nothing had announced.
+    pub uncovered_changes: u64,
     /// When a change was last heard of.
     pub last_event: Option<Timestamp>,
     /// When the last run of an agent that reads it started: how old Clouddriver's copy is.
@@ -186,4 +193,8 @@ pub struct Recent {
 fn millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     let millis = duration.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     millis.serialize(serializer)
+}
+
+fn whole_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    millis(&Some(*duration), serializer)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ids::KindId;
+
 macro_rules! metric_names {
     ($($(#[$doc:meta])* $variant:ident => $name:literal: $help:literal,)*) => {
         /// A metric. Labels are small closed sets; text from outside never becomes a label.
@@ -55,6 +57,7 @@ metric_names! {
     LockStoreErrors => "event_cache_lock_store_errors_total": "Failed calls to the lock store.",
     ScopesByState => "event_cache_scopes": "Scopes by the reason of their cadence.",
     AccountsKnown => "event_cache_accounts": "Spinnaker accounts known.",
+    UncoveredChanges => "event_cache_uncovered_changes_total": "Changes that reading again showed and nothing had announced, by kind.",
     StoreCommits => "event_cache_store_commits_total": "Durable commits.",
     StoreCommitLatency => "event_cache_store_commit_seconds": "Time of one durable commit.",
     ApiRequests => "event_cache_api_requests_total": "Control API requests, by route and status class.",
@@ -64,6 +67,12 @@ metric_names! {
 #[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
 pub fn count(metric: Metric, labels: &[(&'static str, &'static str)]) {
     add(metric, 1, labels);
+}
+
+/// Counts an occurrence by kind. Kinds are a small closed set, too: the catalogue's files.
+#[allow(clippy::disallowed_macros, reason = "the one place where the raw macros are used")]
+pub fn count_kind(metric: Metric, kind: &KindId) {
+    metrics::counter!(metric.name(), "kind" => kind.as_str().to_owned()).increment(1);
 }
 
 /// Adds to a counter.

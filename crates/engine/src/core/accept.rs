@@ -15,7 +15,7 @@ impl Core {
     pub(crate) fn accept(&mut self, hint: Hint, plan: Plan, now: Timestamp, changes: &mut Changes) {
         self.count_hint(&hint, &plan.verdict);
         for (scope, names) in &plan.invalidations {
-            self.ledger.invalidate(scope, names);
+            self.ledger.invalidate(scope, names, now);
         }
         if plan.heats {
             plan.invalidations.into_iter().for_each(|(scope, _)| self.heat.note(scope, now));
@@ -76,7 +76,7 @@ impl Core {
                 self.restore(&place, service.as_ref(), now);
             }
             Effect::AccessDoubted(account) => {
-                self.ledger.invalidate_account(&account);
+                self.ledger.revoke(&account);
                 self.retry_put_off(|place| place.account == account, now);
             }
         }
@@ -87,7 +87,9 @@ impl Core {
             observe(Metric::HeartbeatLateness, late, &[]);
         }
         let profile = self.view.profiles.of_account(&self.view.accounts, &place.account);
+        let before = self.streams.health(place, profile, now);
         self.streams.hear(place, sign, profile, now);
+        self.ages_due |= self.streams.health(place, profile, now) != before;
         self.holds_due |= sign == Sign::Stopped;
     }
 

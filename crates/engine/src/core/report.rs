@@ -69,6 +69,8 @@ impl Core {
             scope: scope.clone(),
             cadence: cadence.every,
             reason: cadence.reason,
+            max_age: self.max_age(scope, now),
+            uncovered_changes: self.trust.of(scope).uncovered,
             last_event: self.heat.last_change(scope),
             last_run: agents.iter().filter_map(|agent| agent.last_run).min(),
             heartbeat: self.streams.status(place, self.profile(place), now).last_heartbeat,
@@ -202,6 +204,7 @@ impl Counters {
                 ("failures", c.failures),
                 ("limit-delays", c.limit_delays),
                 ("throttles", c.throttles),
+                ("uncovered-changes", c.uncovered_changes),
             ]
         };
         let pairs = named(self).into_iter().zip(named(before));

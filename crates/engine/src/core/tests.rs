@@ -10,6 +10,7 @@ use aws_event_cache_model::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::ledger::Generation;
 use crate::plan::plan;
 use crate::testing::{self, at, catalog, changed, hint, kind, place};
 
@@ -455,7 +456,7 @@ fn canceling_beside_a_run_under_way_leaves_that_runs_debt_alone() {
 }
 
 #[test]
-fn what_changed_is_stale_in_the_ledger_and_a_changed_role_makes_its_account_stale() {
+fn what_changed_is_stale_in_the_ledger_and_a_changed_role_revokes_access_to_its_account() {
     let mut world = World::settled(DriveMode::Enforce);
     let ledger = world.core.ledger.clone();
     let scope = place().scope(kind("widget"));
@@ -464,9 +465,12 @@ fn what_changed_is_stale_in_the_ledger_and_a_changed_role_makes_its_account_stal
     let first = ledger.generation(&scope, Some(&one));
     assert!(first > ledger.generation(&scope, Some(&other)), "only what was named");
     assert_eq!(ledger.generation(&scope, None), first, "and the listing");
+    assert_eq!(ledger.scope(&scope).mark(None).at, Some(at(1_102)));
+    world.hint(hint(What::AccessChanged { role: Some(testing::name("another")) }, 1_150));
+    assert_eq!(ledger.access(&place().account), Generation(0), "not the role that Clouddriver assumes");
     world.hint(hint(What::AccessChanged { role: Some(testing::name("spinnaker-managed")) }, 1_200));
-    assert!(ledger.generation(&scope, Some(&one)) > first);
-    assert!(ledger.generation(&scope, Some(&other)) > first);
+    assert!(ledger.access(&place().account) > first);
+    assert_eq!(ledger.generation(&scope, Some(&one)), first, "what is cached is as true as before");
 }
 
 #[test]
