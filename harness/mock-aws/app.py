@@ -29,6 +29,7 @@ from counters import Counters
 from faults import FaultInjector
 from limits import Limiter, limits_from
 from paging import Paginator
+from signatures import refusal
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Behaviour:
     unpaged: bool = False
     #: Answer reads that moto lacks with an empty result instead of InvalidAction.
     empty_unimplemented: bool = False
+    #: Refuse measured calls whose signature is not that of their bytes.
+    check_signatures: bool = False
     #: Makes faults reproducible.
     random_seed: int | None = None
 
@@ -85,6 +88,8 @@ class MockAws:
 
     def _measured(self, call: Call, environ: Environ) -> tuple[Response, tuple[str, ...]] | None:
         """An answer and what became of the call; None when the connection is to break."""
+        if self.behaviour.check_signatures and (refused := refusal(call, environ)) is not None:
+            return refused, ("errors", "forged")
         delay, fault = self.faults.pick(call)
         if delay:
             time.sleep(delay)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_calls import Call
 
-OUTCOMES = ("served", "throttled", "faulted", "errors", "unimplemented")
+OUTCOMES = ("served", "throttled", "faulted", "errors", "forged", "unimplemented")
 
 
 class Counters:

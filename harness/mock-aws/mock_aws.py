@@ -83,6 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="answer reads that moto lacks with an empty result, not InvalidAction",
     )
+    add(
+        "--check-signatures",
+        action="store_true",
+        help="refuse measured calls that were not signed as they are: with a session's secret,"
+        " or else with the secret mock-secret",
+    )
     add("--random-seed", type=int, help="makes resource ids and faults reproducible")
     add("--log-errors", action="store_true", help="log moto's tracebacks to stderr")
     fleet.add_arguments(parser)
@@ -97,7 +103,12 @@ def start(options: argparse.Namespace) -> MockAws:
         mock_random.seed(options.random_seed)
     speed_up_tags()
     speed_up_lookups()
-    behaviour = Behaviour(options.no_paginate, options.empty_unimplemented, options.random_seed)
+    behaviour = Behaviour(
+        unpaged=options.no_paginate,
+        empty_unimplemented=options.empty_unimplemented,
+        check_signatures=options.check_signatures,
+        random_seed=options.random_seed,
+    )
     app = MockAws(behaviour, dict(options.access_key))
     ports = ((app, options.port), (app.control, options.control_port))
     servers = [_listen(wsgi, port, options) for wsgi, port in ports]

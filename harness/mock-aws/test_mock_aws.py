@@ -91,6 +91,35 @@ class MockAwsTest(unittest.TestCase):
             self.assertTrue(instance["ImageId"].startswith("ami-"))
             self.assertEqual(1, len(instance["SecurityGroups"]))
 
+    def test_only_what_was_signed_is_served_when_signatures_are_checked(self) -> None:
+        role = {"RoleArn": f"arn:aws:iam::{ONE}:role/Cache", "RoleSessionName": "test"}
+        got = self.client("sts").assume_role(**role)["Credentials"]
+        session = {
+            "aws_access_key_id": got["AccessKeyId"],
+            "aws_secret_access_key": got["SecretAccessKey"],
+            "aws_session_token": got["SessionToken"],
+        }
+        s3 = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+        known = {"aws_secret_access_key": "mock-secret"}
+        self.app.behaviour.check_signatures = True
+        self.addCleanup(setattr, self.app.behaviour, "check_signatures", False)
+        self.client("ec2", **session).describe_vpcs()
+        self.client("lambda", **session).list_functions()
+        self.client("secretsmanager", **known).list_secrets()
+        bucket = self.client("s3", config=s3, **known)
+        bucket.create_bucket(Bucket="checked")
+        bucket.put_object(Bucket="checked", Key="a b/c+d", Body=b"x" * 100_000)
+        got_back = bucket.get_object(Bucket="checked", Key="a b/c+d")["Body"].read()
+        self.assertEqual(100_000, len(got_back))
+        for wrong in (
+            {"aws_secret_access_key": "another"},
+            session | {"aws_session_token": "another"},
+            session | {"aws_secret_access_key": "another"},
+        ):
+            code = self.error(self.client("ec2", **wrong).describe_vpcs)
+            self.assertEqual(("SignatureDoesNotMatch", 403), code)
+        self.assertEqual(3, self.count()["forged"])
+
     def test_accounts_come_from_keys_and_roles(self) -> None:
         def account(client: Any) -> str:
             return client.get_caller_identity()["Account"]
