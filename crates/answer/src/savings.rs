@@ -29,7 +29,13 @@ impl Savings {
     }
 
     /// The line of an operation.
-    pub fn meter(&self, _account: &AccountId, _region: &Region, _service: &ServiceName, _operation: &str) -> Arc<Meter> {
+    pub fn meter(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _service: &ServiceName,
+        _operation: &str,
+    ) -> Arc<Meter> {
         Arc::default()
     }
 
