@@ -13,6 +13,7 @@ import moto
 from moto.core.base_backend import BackendDict
 from moto.server import DomainDispatcherApplication, create_backend_app
 
+import cbor
 from aws_calls import (
     Call,
     Environ,
@@ -110,10 +111,10 @@ class MockAws:
 
     def _serve(self, call: Call, environ: Environ) -> tuple[Response, tuple[str, ...]]:
         try:
-            if self.behaviour.unpaged:
-                response = self._ask_moto(call, environ)
+            if call.protocol == "cbor":
+                response = cbor.serve(call, environ, self._ask)
             else:
-                response = self._paginator.run(call, environ, self._ask_moto)
+                response = self._ask(call, environ)
         except NotImplementedError as error:
             empty = self.behaviour.empty_unimplemented
             return unimplemented_response(call, str(error), empty), ("unimplemented",)
@@ -121,6 +122,11 @@ class MockAws:
             message = f"{type(error).__name__}: {error}"
             return error_response(call, "InternalFailure", message, 500), ("errors",)
         return response, ("served",) if response.status < 400 else ("errors",)
+
+    def _ask(self, call: Call, environ: Environ) -> Response:
+        if self.behaviour.unpaged:
+            return self._ask_moto(call, environ)
+        return self._paginator.run(call, environ, self._ask_moto)
 
     def _ask_moto(self, _call: Call, environ: Environ) -> Response:
         captured: dict[str, Any] = {}

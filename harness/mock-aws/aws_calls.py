@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 from xml.sax.saxutils import escape
 
+import cbor2
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.iam.models import get_account_id_from
@@ -22,6 +23,7 @@ StartResponse = Callable[..., Any]
 
 ACCOUNT_KEY = re.compile(r"AKIAMOCK(\d{12})$")
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+CBOR_PATH = r"/service/([^/]+)/operation/([^/]+)$"
 READ_PREFIXES = ("Describe", "List", "Get", "BatchGet", "Select", "Search", "Lookup")
 #: Service name in a SigV4 credential scope -> name used in counts, limits and faults.
 SIGNING_NAMES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
@@ -36,7 +38,7 @@ class Call:
     region: str
     service: str
     action: str
-    protocol: str  # ec2, query, json, rest-json or rest-xml
+    protocol: str  # ec2, query, json, rest-json, rest-xml or cbor
     form: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
     body: bytes = field(default=b"", hash=False, compare=False)
 
@@ -79,6 +81,8 @@ def classify(environ: Environ, body: bytes, access_keys: dict[str, str]) -> Call
         account = get_account_id_from(access_key)
 
     service = SIGNING_NAMES.get(signing_name.lower(), signing_name.lower())
+    if cbor := re.search(CBOR_PATH, environ.get("PATH_INFO", "")):
+        return Call(account, region, service, cbor[2], "cbor", body=body)
     content_type = environ.get("CONTENT_TYPE", "").split(";")[0].strip()
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target or content_type in JSON_PROTOCOLS:
@@ -148,6 +152,9 @@ def error_response(call: Call, code: str, message: str, status: int) -> Response
             f"<RequestId>{request_id}</RequestId></Error>"
         ).encode()
         headers.append(("Content-Type", "application/xml"))
+    elif call.protocol == "cbor":
+        body = cbor2.dumps({"__type": code, "message": message})
+        headers += [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
     else:
         body = json.dumps({"__type": code, "message": message}).encode()
         json_type = "application/x-amz-json-1.1"

@@ -1,4 +1,4 @@
-"""Checks SigV4 signatures, as AWS does: shows that what a proxy forwards is what its client signed."""
+"""Checks SigV4 signatures, as AWS does: shows that what arrives is what a client signed."""
 
 from __future__ import annotations
 

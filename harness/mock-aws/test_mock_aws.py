@@ -15,6 +15,7 @@ import urllib.request
 from typing import Any
 
 import boto3
+import cbor2
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
@@ -119,6 +120,27 @@ class MockAwsTest(unittest.TestCase):
             code = self.error(self.client("ec2", **wrong).describe_vpcs)
             self.assertEqual(("SignatureDoesNotMatch", 403), code)
         self.assertEqual(3, self.count()["forged"])
+
+    def test_cloudwatch_speaks_cbor_too(self) -> None:
+        scope = f"AKIAMOCK{ONE}/20260101/us-east-1/monitoring/aws4_request"
+        signed = f"Credential={scope}, SignedHeaders=host, Signature=0"
+        headers = {
+            "Authorization": f"AWS4-HMAC-SHA256 {signed}",
+            "Smithy-Protocol": "rpc-v2-cbor",
+            "Content-Type": "application/cbor",
+        }
+        path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
+        request = urllib.request.Request(self.url + path, cbor2.dumps({"MaxRecords": 1}), headers)
+        with urllib.request.urlopen(request) as answer:
+            self.assertEqual("rpc-v2-cbor", answer.headers["smithy-protocol"])
+            page = cbor2.loads(answer.read())
+        self.assertEqual(1, len(page["MetricAlarms"]))
+        self.assertIsInstance(page["MetricAlarms"][0]["Threshold"], float)
+        self.assertTrue(page["NextToken"])
+        self.post("faults", {"rules": [{"kind": "throttle", "action": "DescribeAlarms"}]})
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        self.assertEqual("ThrottlingException", cbor2.loads(caught.exception.read())["__type"])
 
     def test_accounts_come_from_keys_and_roles(self) -> None:
         def account(client: Any) -> str:
