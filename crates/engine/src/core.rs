@@ -187,9 +187,11 @@ impl Core {
     /// The accounts changed: agents come and go. `roster` is the catalogue's for them.
     pub(crate) fn set_accounts(&mut self, accounts: Arc<Accounts>, roster: Roster, now: Timestamp) -> Changes {
         self.given_accounts = accounts;
+        let before = self.view.clone();
         let (new, gone) = self.book.renew(roster.agents(), now);
         self.view = Arc::new(View { roster: Arc::new(roster), ..(*self.view).clone() });
         self.refresh_view();
+        self.doubt_newly_served(&before, now);
         let mut changes = Changes::default();
         for agent in gone {
             self.queue.remove(&agent);

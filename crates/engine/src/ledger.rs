@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_event_cache_model::{AccountId, Names, ResourceName, Scope, Timestamp};
+use aws_event_cache_model::{AccountId, Names, Place, ResourceName, Scope, Timestamp};
 
 use crate::sync::{AtomicI64, AtomicU64, Ordering, RwLock};
 
@@ -83,11 +83,16 @@ impl Ledger {
 
     /// Notes that anything of an account may have changed. Scopes that nobody has asked about yet need no note.
     pub fn invalidate_account(&self, account: &AccountId, now: Timestamp) {
-        let entries: Vec<Arc<ScopeLedger>> = {
-            let scopes = self.scopes.read();
-            scopes.iter().filter(|(scope, _)| scope.place.account == *account).map(|(_, entry)| entry.clone()).collect()
-        };
-        for entry in entries {
+        self.invalidate_all(|scope| scope.place.account == *account, now);
+    }
+
+    /// Notes that anything at a place may have changed, for instance while its events were not to be trusted.
+    pub fn invalidate_place(&self, place: &Place, now: Timestamp) {
+        self.invalidate_all(|scope| scope.place == *place, now);
+    }
+
+    fn invalidate_all(&self, which: impl Fn(&Scope) -> bool, now: Timestamp) {
+        for (_, entry) in self.scopes().into_iter().filter(|(scope, _)| which(scope)) {
             entry.invalidate(&Names::Any, &self.counter, self.names_limit, now);
         }
     }

@@ -131,3 +131,124 @@ impl Trust {
         self.scopes.retain(|scope, _| keep(&scope.place));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::at;
+
+    const STOCK: Duration = Duration::from_secs(30);
+    const CEILING: Duration = Duration::from_secs(900);
+
+    fn bounds(covered: bool, most: u64) -> Bounds {
+        let most = Duration::from_secs(most);
+        Bounds { stock: STOCK, ceiling: CEILING.min(most), most, covered }
+    }
+
+    fn calm(bounds: Bounds) -> Cadence {
+        let reason = if bounds.most < CEILING { Reason::KindCeiling } else { Reason::ProfileCeiling };
+        Cadence { every: Some(bounds.ceiling), reason }
+    }
+
+    fn cadences(bounds: Bounds) -> impl Strategy<Value = Cadence> {
+        prop_oneof![
+            4 => Just(calm(bounds)),
+            1 => Just(Cadence::stock(Reason::StreamSilent)),
+            1 => Just(Cadence { every: Some(Duration::from_secs(60)), reason: Reason::Hot }),
+            1 => Just(Cadence { every: Some(bounds.ceiling * 3), reason: Reason::Throttled }),
+            1 => Just(Cadence { every: Some(Duration::from_secs(7_200)), reason: Reason::Override }),
+        ]
+    }
+
+    /// Seconds since the step before, what was shown, and the cadence that holds then.
+    fn stories() -> impl Strategy<Value = (Bounds, Vec<(u64, Evidence, Cadence)>)> {
+        (any::<bool>(), prop_oneof![Just(300_u64), Just(900), Just(1_000), Just(86_400)]).prop_flat_map(
+            |(covered, most)| {
+                let bounds = bounds(covered, most);
+                let evidence = prop_oneof![9 => Just(Evidence::Same), 1 => Just(Evidence::Differs)];
+                (Just(bounds), prop::collection::vec((0..1_000_u64, evidence, cadences(bounds)), 0..60))
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_missed_change_cuts_at_once_and_only_time_without_one_gives_back((bounds, story) in stories()) {
+            let (mut standing, mut now, mut missed) = (Standing::default(), 0, None);
+            for (pause, evidence, cadence) in story {
+                now += pause;
+                standing.note(evidence, bounds, at(now));
+                let age = standing.age(cadence, bounds);
+                missed = if evidence == Evidence::Differs { Some(now) } else { missed };
+                let Some(every) = cadence.every else {
+                    prop_assert_eq!(age, bounds.stock, "a stream that is not healthy");
+                    continue;
+                };
+                if cadence.reason == Reason::Override {
+                    prop_assert_eq!(age, every, "an operator's word");
+                    continue;
+                }
+                prop_assert!(age <= bounds.most, "never above the kind's own ceiling");
+                prop_assert!(evidence == Evidence::Same || age <= STOCK);
+                match missed {
+                    Some(missed) => {
+                        prop_assert!(age <= every, "never beyond the cadence any more");
+                        let earned = STOCK.max(Duration::from_secs(2 * (now - missed)));
+                        prop_assert!(age <= earned, "{age:?} was not earned in {} s", now - missed);
+                        prop_assert!(standing.limited(cadence).every <= cadence.every, "agents are never held longer by it");
+                    }
+                    None => {
+                        prop_assert_eq!(standing.limited(cadence), cadence);
+                        let grows = bounds.covered && cadence.reason == Reason::ProfileCeiling;
+                        let most = if grows { CEILING.mul_f64(PROVEN) } else { every };
+                        prop_assert!(age <= most && age >= every.min(bounds.most));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn many_answers_at_once_earn_one_step(count in 1..200_usize, differs in any::<bool>()) {
+            let (mut standing, bounds) = (Standing::default(), bounds(true, 86_400));
+            if differs {
+                standing.note(Evidence::Differs, bounds, at(0));
+            }
+            (0..count).for_each(|_| { standing.note(Evidence::Same, bounds, at(1_000)); });
+            let expected = if differs { STOCK * 2 } else { CEILING.mul_f64(1.1) };
+            prop_assert_eq!(standing.age(calm(bounds), bounds), expected);
+        }
+    }
+
+    #[test]
+    fn a_scope_that_missed_a_change_comes_back_by_doubling_and_stays_at_the_ceiling() {
+        let (mut standing, bounds) = (Standing::default(), bounds(true, 86_400));
+        standing.note(Evidence::Differs, bounds, at(0));
+        assert_eq!(standing.limited(calm(bounds)), Cadence { every: Some(STOCK), reason: Reason::Uncovered });
+        let mut ages = Vec::new();
+        for second in 0..20_000 {
+            if standing.note(Evidence::Same, bounds, at(second)) {
+                ages.push((second, standing.age(calm(bounds), bounds).as_secs()));
+            }
+        }
+        assert_eq!(ages, [(30, 60), (90, 120), (210, 240), (450, 480), (930, 900)]);
+        assert_eq!(standing.limited(calm(bounds)), calm(bounds));
+        assert_eq!(standing.uncovered, 1);
+    }
+
+    #[test]
+    fn a_scope_that_never_missed_one_grows_to_half_as_much_again_where_events_cover_it() {
+        let grown = |bounds| {
+            let mut standing = Standing::default();
+            (0..20).for_each(|n| {
+                standing.note(Evidence::Same, bounds, at(n * 900));
+            });
+            standing.age(calm(bounds), bounds).as_secs()
+        };
+        assert_eq!(grown(bounds(true, 86_400)), 1_350);
+        assert_eq!(grown(bounds(true, 1_000)), 1_000, "the kind's own ceiling");
+        assert_eq!(grown(bounds(true, 300)), 300);
+        assert_eq!(grown(bounds(false, 86_400)), 900, "events do not tell all");
+    }
+}

@@ -8,7 +8,7 @@ use aws_event_cache_model::{
 use super::{Changes, Core, EVENTS_WAITING};
 use crate::plan::{Effect, Plan};
 use crate::queue::{Debounce, Want};
-use crate::stream::Sign;
+use crate::stream::{Sign, StreamHealth};
 
 impl Core {
     /// Puts a plan into force.
@@ -86,10 +86,20 @@ impl Core {
         if let Sign::Heartbeat(Some(late)) = sign {
             observe(Metric::HeartbeatLateness, late, &[]);
         }
-        let profile = self.view.profiles.of_account(&self.view.accounts, &place.account);
-        let before = self.streams.health(place, profile, now);
+        let view = self.view.clone();
+        let profile = view.profiles.of_account(&view.accounts, &place.account);
+        // What an account has without a region may be heard of through this place.
+        let concerned = [place.clone(), global(place)];
+        let health = |core: &Self| concerned.each_ref().map(|of| core.streams.health(of, profile, now));
+        let before = health(self);
         self.streams.hear(place, sign, profile, now);
-        self.ages_due |= self.streams.health(place, profile, now) != before;
+        for ((place, before), after) in concerned.iter().zip(before).zip(health(self)) {
+            self.ages_due |= before != after;
+            if before != StreamHealth::Healthy && after == StreamHealth::Healthy {
+                // What was read before this may lack a change that was lost, and its age is about to rise.
+                self.ledger.invalidate_place(place, now);
+            }
+        }
         self.holds_due |= sign == Sign::Stopped;
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_event_cache_catalog::{Coverage, Kind};
 use aws_event_cache_model::telemetry::{Metric, count_kind};
-use aws_event_cache_model::{Evidence, Scope, Timestamp};
+use aws_event_cache_model::{Evidence, Names, Scope, Timestamp};
 
 use super::{Core, View, kind_ceiling};
 use crate::ledger::STOCK_AGE;
@@ -42,6 +42,15 @@ impl Core {
         let bounds = self.bounds(scope, kind);
         if self.trust.note(scope, evidence, bounds, now) {
             self.ledger.scope(scope).set_max_age(self.max_age(scope, now));
+        }
+    }
+
+    /// Of a place that was not served before no change was heard: what was read until now is not to get older than it could.
+    pub(super) fn doubt_newly_served(&self, before: &View, now: Timestamp) {
+        for (scope, _) in self.ledger.scopes() {
+            if served(before, &scope).is_none() && served(&self.view, &scope).is_some() {
+                self.ledger.invalidate(&scope, &Names::Any, now);
+            }
         }
     }
 

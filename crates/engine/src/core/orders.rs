@@ -1,15 +1,17 @@
 //! Operators' orders.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aws_event_cache_model::{
-    AccountId, Accounts, Agent, Cause, DriveMode, KindId, Record, RefreshId, RefreshOrder, RefreshRecord, Region,
-    Resources, Source, SpinnakerAccount, Timestamp, Wanted,
+    AccountId, Accounts, Agent, Cause, DriveMode, KindId, Names, Record, RefreshId, RefreshOrder, RefreshRecord,
+    Region, Resources, Scope, Source, SpinnakerAccount, Timestamp, Wanted,
 };
 
 use super::{Changes, Core};
 use crate::debts::Commit;
 use crate::engine::OrderError;
+use crate::plan::home;
 use crate::queue::{Debounce, Left};
 
 /// An order that was taken.
@@ -43,6 +45,8 @@ impl Core {
             received: now,
             occurred: None,
         };
+        // Before any run is asked for: whoever wants the truth gets it from AWS, however fresh an answer we have.
+        self.invalidate_ordered(&record.order, &agents, now);
         for agent in agents {
             let resources = ordered_resources(&record.order, &agent);
             let (class, cause) = (record.order.class, cause.clone());
@@ -50,6 +54,24 @@ impl Core {
             self.want(wanted, &[], Debounce::default(), now, &mut changes);
         }
         Ok(Ordered { record, changes })
+    }
+
+    /// What an order names is stale, wherever its agents read it.
+    fn invalidate_ordered(&self, order: &RefreshOrder, agents: &[Arc<Agent>], now: Timestamp) {
+        let mut stale: HashSet<Scope> = HashSet::new();
+        for agent in agents {
+            // An agent without an account reads for all accounts of its region.
+            let shared = agent.account_name.is_empty();
+            let places = self.view.accounts.places().into_iter().filter(|p| shared && p.region == agent.place.region);
+            for place in places.chain([agent.place.clone()]) {
+                let kinds = ordered_kinds(order, agent).filter_map(|kind| self.view.catalog.kind(kind));
+                stale.extend(kinds.map(|kind| home(kind, &place).scope(kind.id.clone())));
+            }
+        }
+        let names = order.name.as_ref().map_or(Names::Any, |name| Names::Some(vec![name.clone()]));
+        for scope in stale {
+            self.ledger.invalidate(&scope, &names, now);
+        }
     }
 
     /// A commit failed: what was in it is not owed durably, and who orders the same again gets a new refresh.
@@ -124,14 +146,18 @@ impl Core {
 /// What an order is about, as far as one agent reads it.
 fn ordered_resources(order: &RefreshOrder, agent: &Agent) -> Resources {
     let mut resources = Resources::default();
-    let meant = |kind: &&KindId| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind));
-    for kind in agent.kinds.iter().filter(meant) {
+    for kind in ordered_kinds(order, agent) {
         match &order.name {
             Some(name) => resources.add(kind.clone(), name.clone()),
             None => resources.add_whole(kind.clone()),
         }
     }
     resources
+}
+
+/// The kinds that an order is about, as far as one agent reads them.
+fn ordered_kinds<'a>(order: &'a RefreshOrder, agent: &'a Agent) -> impl Iterator<Item = &'a KindId> {
+    agent.kinds.iter().filter(|kind| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind)))
 }
 
 /// The accounts that an order means by a word: Spinnaker's name of one, or the AWS id of several.

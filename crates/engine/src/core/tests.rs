@@ -14,6 +14,8 @@ use crate::ledger::Generation;
 use crate::plan::plan;
 use crate::testing::{self, at, catalog, changed, hint, kind, place};
 
+mod ages;
+
 /// A core with the test accounts, started at second 1,000 after an orderly and short restart.
 struct World {
     core: Core,
