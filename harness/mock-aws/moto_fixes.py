@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import random
+import string
 from typing import Any
 
+import moto.iam.utils
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
@@ -83,3 +86,16 @@ def speed_up_lookups() -> None:
         get_reservations_by_instance_ids
     )
     EBSBackend.describe_volumes = describe_volumes  # type: ignore[method-assign]
+
+
+def make_key_ids_decodable() -> None:
+    """Makes key ids base32 throughout, as AWS's are.
+
+    moto writes the account into them as AWS does, and then digits that base32 lacks: whoever
+    reads the account from a key id, as a proxy does, could read it from half of moto's only.
+    """
+
+    def base32_sequence(length: int) -> str:
+        return "".join(random.choices(string.ascii_uppercase + "234567", k=length))
+
+    moto.iam.utils._random_uppercase_or_digit_sequence = base32_sequence

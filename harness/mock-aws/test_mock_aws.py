@@ -6,6 +6,7 @@ Run: python test_mock_aws.py        (needs requirements.txt; takes about ten sec
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import time
@@ -120,6 +121,15 @@ class MockAwsTest(unittest.TestCase):
             code = self.error(self.client("ec2", **wrong).describe_vpcs)
             self.assertEqual(("SignatureDoesNotMatch", 403), code)
         self.assertEqual(3, self.count()["forged"])
+
+    def test_key_ids_of_sessions_carry_their_account_as_aws_writes_it(self) -> None:
+        for account in (ONE, TWO, THREE):
+            role = {"RoleArn": f"arn:aws:iam::{account}:role/Cache", "RoleSessionName": "test"}
+            for _ in range(20):
+                key = self.client("sts").assume_role(**role)["Credentials"]["AccessKeyId"]
+                self.assertRegex(key, r"^ASIA[A-Z2-7]{16}$")
+                bits = int.from_bytes(base64.b32decode(key[4:]))
+                self.assertEqual((1, int(account)), (bits >> 79, bits >> 39 & 0xFF_FFFF_FFFF))
 
     def test_cloudwatch_speaks_cbor_too(self) -> None:
         scope = f"AKIAMOCK{ONE}/20260101/us-east-1/monitoring/aws4_request"
