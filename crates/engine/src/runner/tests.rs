@@ -17,8 +17,11 @@ use tokio::sync::{oneshot, watch};
 
 use super::*;
 use crate::engine::{Engine, Parts};
+use crate::ledger::{Generation, Ledger};
 use crate::moment::between;
 use crate::testing::{self, at, changed, hint};
+
+mod ages;
 
 /// Locks as Clouddriver's, by agent.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +39,11 @@ struct Memory {
     most_in_flight: AtomicUsize,
     panics: AtomicUsize,
     broken: std::sync::atomic::AtomicBool,
+    /// Looks at locks take nearly as long as they may.
+    slow: std::sync::atomic::AtomicBool,
+    /// The ledger, and the generation that each refresh found there when it was set off.
+    ledger: std::sync::OnceLock<Arc<Ledger>>,
+    found: Mutex<Vec<Generation>>,
 }
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -51,6 +59,9 @@ impl Memory {
             most_in_flight: AtomicUsize::new(0),
             panics: AtomicUsize::new(0),
             broken: false.into(),
+            slow: false.into(),
+            ledger: std::sync::OnceLock::new(),
+            found: Mutex::default(),
         })
     }
 
@@ -95,6 +106,8 @@ impl Drive for Memory {
         if let Err(error) = self.check() {
             return Outcome::Failed { why: error.to_string(), retry: Retry::Backoff };
         }
+        let widgets = testing::place().scope(testing::kind("widget"));
+        self.found.lock().extend(self.ledger.get().map(|ledger| ledger.generation(&widgets, None)));
         let flying = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_in_flight.fetch_max(flying, Ordering::Relaxed);
         self.clock.sleep(Duration::from_secs(1)).await;
@@ -108,6 +121,9 @@ impl Drive for Memory {
 
     async fn survey(&self, agents: &[AgentName]) -> Result<Vec<AgentSeen>, DriveError> {
         self.check()?;
+        if self.slow.load(Ordering::Relaxed) {
+            self.clock.sleep(CALL_LIMIT - INTERVAL / 30).await;
+        }
         let now = self.clock.now();
         let mut locks = self.locks.lock();
         let looks = agents.iter().map(|agent| {
@@ -214,6 +230,7 @@ impl World {
             recovered,
             clock: clock.clone(),
         });
+        drive.ledger.set(engine.ledger()).ok();
         let (stop, stopped) = oneshot::channel::<()>();
         #[allow(clippy::disallowed_methods, reason = "the shell of a test")]
         let done = tokio::spawn(runner.run(async {
