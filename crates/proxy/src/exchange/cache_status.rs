@@ -1,0 +1,165 @@
+//! What we say about an answer: `Cache-Status` (RFC 9211), `Via`, `Age` and an id of our own.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::StatusCode;
+use http::header::{AGE, HeaderMap, HeaderName, HeaderValue, VIA};
+use smol_str::{SmolStr, format_smolstr};
+
+/// RFC 9211.
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// Our id of an answer: what a person quotes, and a log line holds. The id that AWS gave to the read stays in its own header.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-event-cache-request-id");
+
+/// The name under which we speak of ourselves, in `Cache-Status` and `Via`.
+const VIA_US: HeaderValue = HeaderValue::from_static("1.1 event-cache");
+
+/// Why a request went to AWS, in the words of RFC 9211.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fwd {
+    /// Nothing is stored for it.
+    UriMiss,
+    /// What is stored may not be used as it is.
+    Stale,
+    /// We do not answer such requests.
+    Bypass,
+    /// The request itself wants AWS's own answer.
+    Request,
+    /// It changes something.
+    Method,
+}
+
+impl Fwd {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::UriMiss => "uri-miss",
+            Self::Stale => "stale",
+            Self::Bypass => "bypass",
+            Self::Request => "request",
+            Self::Method => "method",
+        }
+    }
+}
+
+/// What happened to a request that was not answered from the cache.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forwarded {
+    /// Why it went to AWS.
+    pub(crate) fwd: Fwd,
+    /// What AWS answered.
+    pub(crate) status: Option<StatusCode>,
+    /// The answer is kept.
+    pub(crate) stored: bool,
+    /// Another's call brought it.
+    pub(crate) collapsed: bool,
+    /// The reason, in our words.
+    pub(crate) detail: &'static str,
+}
+
+impl Forwarded {
+    /// The header's value.
+    pub(crate) fn value(self) -> HeaderValue {
+        let mut text = String::with_capacity(96);
+        text.push_str("event-cache; fwd=");
+        text.push_str(self.fwd.as_str());
+        if let Some(status) = self.status {
+            text.push_str("; fwd-status=");
+            text.push_str(status.as_str());
+        }
+        if self.stored {
+            text.push_str("; stored");
+        }
+        if self.collapsed {
+            text.push_str("; collapsed");
+        }
+        text.push_str("; detail=");
+        text.push_str(self.detail);
+        value(text)
+    }
+}
+
+/// The value for an answer from the cache: with the seconds for which it would still be given, or stale.
+pub(crate) fn hit(ttl: Option<u64>, detail: &'static str) -> HeaderValue {
+    let mut text = String::with_capacity(64);
+    text.push_str("event-cache; hit");
+    if let Some(ttl) = ttl {
+        // Cannot fail: a String grows.
+        drop(write!(text, "; ttl={ttl}"));
+    }
+    text.push_str("; detail=");
+    text.push_str(detail);
+    value(text)
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
+        .unwrap_or(const { HeaderValue::from_static("event-cache") })
+}
+
+/// Adds what every answer of ours says.
+pub(crate) fn sign(headers: &mut HeaderMap, status: HeaderValue, id: HeaderValue) {
+    headers.insert(CACHE_STATUS, status);
+    headers.insert(REQUEST_ID, id);
+    headers.append(VIA, VIA_US);
+}
+
+/// Adds how old an answer is.
+pub(crate) fn age(headers: &mut HeaderMap, seconds: u64) {
+    headers.insert(AGE, HeaderValue::from(seconds));
+}
+
+/// Ids of answers: `evc-`, a part that differs between processes, and a number.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    process: SmolStr,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Ids that no other process gives.
+    pub(crate) fn new() -> Self {
+        let process = format_smolstr!("{:08x}", rand::random::<u32>());
+        Self { process, next: AtomicU64::new(1) }
+    }
+
+    /// The next.
+    pub(crate) fn next(&self) -> HeaderValue {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut text = String::with_capacity(24);
+        text.push_str("evc-");
+        text.push_str(&self.process);
+        drop(write!(text, "-{number:x}"));
+        value(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forwarded_answer_says_why_and_what_became_of_it() {
+        let forwarded =
+            Forwarded { fwd: Fwd::Stale, status: Some(StatusCode::OK), stored: true, collapsed: true, detail: "dirty" };
+        assert_eq!(forwarded.value(), "event-cache; fwd=stale; fwd-status=200; stored; collapsed; detail=dirty");
+        let unreachable =
+            Forwarded { fwd: Fwd::Bypass, status: None, stored: false, collapsed: false, detail: "upstream" };
+        assert_eq!(unreachable.value(), "event-cache; fwd=bypass; detail=upstream");
+    }
+
+    #[test]
+    fn a_hit_says_how_long_it_lasts_and_a_stale_one_why_it_is_given() {
+        assert_eq!(hit(Some(412), "clean"), "event-cache; hit; ttl=412; detail=clean");
+        assert_eq!(hit(None, "throttled"), "event-cache; hit; detail=throttled");
+    }
+
+    #[test]
+    fn every_answer_has_its_own_id() {
+        let ids = RequestIds::new();
+        let (one, two) = (ids.next(), ids.next());
+        assert_ne!(one, two);
+        assert!(one.to_str().unwrap().starts_with("evc-"));
+    }
+}
