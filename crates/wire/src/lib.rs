@@ -22,6 +22,7 @@ mod owner;
 mod parameters;
 mod refuse;
 mod signature;
+mod structure;
 mod token;
 
 pub use account::account_of;
