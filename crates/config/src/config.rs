@@ -12,6 +12,7 @@ use crate::mistake::{ConfigErrors, Mistake};
 use crate::outside::Outside;
 use crate::section::{Reading, Section};
 use crate::sections::accounts::{self, AccountSettings};
+use crate::sections::answer::{self, AnswerSettings};
 use crate::sections::clouddriver::{self, ClouddriverSettings};
 use crate::sections::environments::{self, Environments};
 use crate::sections::intake::{self, IntakeSettings};
@@ -34,6 +35,8 @@ pub struct Config {
     pub clouddriver: ClouddriverSettings,
     /// What may be done to it.
     pub mode: DriveMode,
+    /// The forward proxy that answers AWS reads from a cache.
+    pub answer: AnswerSettings,
     /// Where news comes in.
     pub intake: IntakeSettings,
     /// Where we listen.
@@ -145,6 +148,7 @@ fn read(reading: &Reading<'_>, node: Option<&Node>) -> Option<Config> {
     let Environments { profiles, fallback } = environments::read(&root);
     let accounts = accounts::read(&root, &profiles, fallback.as_ref());
     let (clouddriver, mode) = clouddriver::read(&root);
+    let answer = answer::read(&root, accounts.as_ref());
     let intake = intake::read(&root, &profiles);
     let server = server::read(&root);
     let service = service::read(&root);
@@ -155,6 +159,7 @@ fn read(reading: &Reading<'_>, node: Option<&Node>) -> Option<Config> {
         accounts: accounts?,
         clouddriver: clouddriver?,
         mode: mode?,
+        answer: answer?,
         intake: intake?,
         server: server?,
         store: service.store,

@@ -34,6 +34,7 @@ mod secret;
 mod section;
 mod sections;
 mod settings;
+mod size;
 mod tree;
 mod walk;
 
@@ -46,6 +47,8 @@ pub use profiles::shipped_profiles;
 pub use reference::reference;
 pub use secret::Secret;
 pub use sections::accounts::{AccountSettings, EnvironmentRule};
+pub use sections::answer::{AccountWord, AnswerBudget, AnswerSettings};
+pub use sections::answer_network::{AnswerUpstream, Credentials, Hosts};
 pub use sections::certificates::{CertificateSettings, ChainCheck};
 pub use sections::clouddriver::{CacheStore, ClouddriverSettings, LockStoreSettings, Scheduler};
 pub use sections::intake::{IntakeSettings, RawSettings, SnsSettings, TooOld};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_event_cache_catalog::Coverage;
-use aws_event_cache_model::{AccountId, Accounts, KindId};
+use aws_event_cache_model::{AccountId, Accounts, AnswerMode, KindId};
 use proptest::prelude::*;
 
 use crate::config::Config;
@@ -77,8 +77,8 @@ fn an_unknown_key_that_is_near_nothing_is_told_where_it_belongs_or_what_there_is
     says(
         &with("listen: 1\nfoo: 1\nserver.plaintext: true"),
         "
-c.yaml:3:1: listen: is not a known key; it belongs elsewhere: `server.listen`
-c.yaml:4:1: foo: is not a known key; known here are environment, environments, accounts, clouddriver, drive, intake, server, store, catalog, log
+c.yaml:3:1: listen: is not a known key; it belongs elsewhere: `answer.listen` or `server.listen`
+c.yaml:4:1: foo: is not a known key; known here are environment, environments, accounts, clouddriver, drive, answer, intake, server, store, catalog, log
 c.yaml:5:1: server.plaintext: is not a known key; keys are nested here: `server: {plaintext: …}`",
     );
 }
@@ -285,7 +285,7 @@ fn words_that_are_none_are_told_the_nearest() {
 c.yaml:3:14: log.level: \"inof\" is not a level (off, error, warn, info, debug, trace), or several for parts: info,aws_event_cache_intake=debug; did you mean `info`?
 c.yaml:3:28: log.format: \"xml\" is not one of json, text
 c.yaml:4:15: drive.mode: \"enforced\" is not one of enforce, observe, off; did you mean `enforce`?
-c.yaml:5:1: a: is not a known key; known here are environment, environments, accounts, clouddriver, drive, intake, server, store, catalog, log
+c.yaml:5:1: a: is not a known key; known here are environment, environments, accounts, clouddriver, drive, answer, intake, server, store, catalog, log
 c.yaml:6:1: the key \"a\" stands here a second time; first in line 5",
     );
 }
@@ -573,4 +573,124 @@ fn value() -> impl Strategy<Value = String> {
         proptest::sample::select(known.map(str::to_owned).to_vec()),
         "[a-z0-9:/.@%-]{0,20}".prop_map(|text| format!("'{text}'"))
     ]
+}
+
+/// The answer arm switched on, with more of its keys.
+fn answer(more: &str) -> String {
+    with(&format!("answer: {{mode: observe{more}}}\n"))
+}
+
+#[test]
+fn the_answer_arm_is_off_unless_somebody_says_otherwise() {
+    assert_eq!(parse(BASE).unwrap().0.answer.mode, None);
+    let (config, warnings) = parse(&answer("")).unwrap();
+    assert_eq!((config.answer.mode, warnings), (Some(AnswerMode::Observe), Vec::new()));
+    assert_eq!((config.answer.memory, config.answer.largest_answer), (512 << 20, 32 << 20));
+}
+
+#[test]
+fn a_proxy_that_others_reach_needs_credentials_or_the_operators_word() {
+    let reached = errors(&answer(", listen: '0.0.0.0:8090'"));
+    assert!(reached.contains("answer.credentials, or answer.plaintext: true"), "{reached}");
+    assert_eq!(errors(&answer(", listen: '0.0.0.0:8090', plaintext: true")), "no mistake");
+    assert_eq!(errors(&answer(", listen: '[::1]:8090'")), "no mistake");
+    // Off it is not opened, so that nothing can be reached.
+    assert_eq!(errors(&with("answer: {listen: '0.0.0.0:8090'}\n")), "no mistake");
+    let credentials = ", listen: '0.0.0.0:8090', credentials: {username: clouddriver, password: {env: PASSWORD}}";
+    let [warning] = warnings(&answer(credentials)).try_into().unwrap();
+    assert!(warning.contains("session tokens"), "{warning}");
+    assert_eq!(warnings(&answer(&format!("{credentials}, plaintext: true"))), Vec::<String>::new());
+}
+
+#[test]
+fn mistakes_about_the_answer_arm_are_told_together_with_what_was_meant() {
+    says(
+        &answer(
+            ", memory: 512MB, largestAnswer: 64, admission: 20m, staleIfErorr: 5m, kinds: {wigdet: serve}, accounts: {'12345678901': serve, prod: sreve}",
+        ),
+        r#"
+c.yaml:3:33: answer.memory: "512MB" is not a size from 16MiB to 1TiB, such as 64KiB, 512MiB or 2GiB; write 512MiB
+c.yaml:3:55: answer.largestAnswer: "64" has no unit; write 64MiB, or 64B if bytes are meant
+c.yaml:3:70: answer.admission: "20m" is not a time from 1m to 15m, such as 30s, 5m, 250ms or 2h
+c.yaml:3:75: answer.staleIfErorr: is not a known key; did you mean `staleIfError`?
+c.yaml:3:101: answer.kinds.wigdet: is not a kind in the catalogue; did you mean `widget`?
+c.yaml:3:128: answer.accounts.12345678901: is not an AWS account id (12 digits in quotes)
+c.yaml:3:156: answer.accounts.prod: "sreve" is not one of pass, observe, serve; did you mean `serve`?
+"#,
+    );
+    for (more, expected) in [
+        (", listen: '8090'", "write 127.0.0.1:8090"),
+        (", listen: '127.0.0.1:8080'", "is taken by server.listen"),
+        (", mode: on", "a second time"),
+        (", memory: 16MiB", "would not fit into memory"),
+        (", names: [proxy.example.com]", "needs answer.ca"),
+        (", ca: /x, names: ['http://proxy']", "without scheme and port"),
+        (", credentials: {username: 'a:b', password: {env: PASSWORD}}", "holds a colon"),
+        (", credentials: {username: a}", "answer.credentials.password: must be given"),
+        (", hosts: {suffixes: ['*.example.com']}", "write example.com; everything below it counts as well"),
+        (", hosts: {suffixes: [com]}", "top-level domain"),
+        (", hosts: {tunnel: ['*']}", "an open one"),
+        (", hosts: {tunnel: ['https://github.com/x']}", "write github.com"),
+        (", hosts: {tunnel: ['github.com:0']}", "is not a host"),
+        (", hosts: {tunnelPrivate: [internal]}", "is not a network"),
+        (", upstream: {endpoint: 'http://x:5000/path'}", "has a path"),
+        (", upstream: {proxy: {env: PASSWORD}}", "is not an http:// URL"),
+        (", keys: {AKIA: '111122223333'}", "is not an access key id"),
+        (", budget: {share: 80%}", "write 0.8"),
+        (", budget: {hold: 30s}", "is not a time from 0s to 10s"),
+        (", kinds: {widget: serve, 'AWS::Test::Widget': pass}", "is widget again, under another name"),
+        (", accounts: [prod]", "must be a section with one entry for each account"),
+        (", port: 8090", "is called `answer.listen` here"),
+        (", tls: {}", "is called `answer.ca` here"),
+    ] {
+        let said = errors(&answer(more));
+        assert!(said.contains(expected), "{more}: {said}");
+    }
+}
+
+#[test]
+fn no_secret_of_the_answer_arm_is_shown() {
+    let plain = ", credentials: {username: u, password: hunter2}, upstream: {proxy: 'http://u:hunter2@proxy:3128'}";
+    let (config, warnings) = parse(&answer(plain)).unwrap();
+    assert_eq!(warnings.len(), 2, "both stand in plain text");
+    assert!(!format!("{config:?}{warnings:?}").contains("hunter2"));
+    let (changed, _) = parse(&answer(&plain.replace("hunter2", "hunter3"))).unwrap();
+    let difference = Config::reloadable_difference(&config, &changed);
+    assert_eq!(difference.len(), 2);
+    assert!(!format!("{difference:?}").contains("hunter"));
+}
+
+#[test]
+fn an_account_that_is_nowhere_is_told_from_one_that_may_be_discovered() {
+    assert_eq!(errors(&answer(", accounts: {prdo: serve}")), "no mistake");
+    let listed = "accounts: {discover: false, list: [{name: prod, accountId: '111122223333', regions: [eu-west-1]}]}\n";
+    let said = errors(&format!("{}{listed}", answer(", accounts: {prdo: serve, '444455556666': pass}")));
+    assert!(said.contains("answer.accounts.prdo") && said.ends_with("did you mean `prod`?"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn the_answer_arm_alone_needs_neither_clouddriver_nor_accounts() {
+    let alone = "drive: {mode: off}\nanswer: {mode: serve}\n";
+    assert_eq!(errors(alone), "no mistake");
+    assert_eq!(errors(&format!("{alone}accounts: {{discover: false}}\n")), "no mistake");
+    let asked = errors(&format!("{alone}accounts: {{discover: true}}\n"));
+    assert!(asked.contains("accounts.discover is on"), "{asked}");
+    // With the drive arm it is as it was.
+    assert!(errors("answer: {mode: serve}\n").contains("clouddriver.url"));
+    assert!(errors("drive: {mode: off}\n").contains("clouddriver.url"));
+}
+
+#[test]
+fn modes_accounts_kinds_and_budget_take_effect_at_once_and_the_listener_at_the_next_start() {
+    let (old, _) = parse(&answer("")).unwrap();
+    let new = "answer: {mode: serve, accounts: {a: pass}, kinds: {widget: pass}, passFile: /x, budget: {share: 0.5}, listen: '127.0.0.1:9', memory: 1GiB}\n";
+    let (new, _) = parse(&with(new)).unwrap();
+    let changed = Config::reloadable_difference(&old, &new);
+    let with_effect = |effect: schema::Effect| -> Vec<&str> {
+        changed.iter().filter(|c| c.effect == effect).map(|c| c.key.as_str()).collect()
+    };
+    let at_once = ["answer.accounts.a", "answer.budget.share", "answer.kinds.widget", "answer.mode", "answer.passFile"];
+    assert_eq!(with_effect(schema::Effect::Reload), at_once);
+    assert_eq!(with_effect(schema::Effect::Restart), ["answer.listen", "answer.memory"]);
 }

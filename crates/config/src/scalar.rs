@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_event_cache_model::{AccountId, DriveMode, Environment, Provider, Region, ResourceName};
+use aws_event_cache_model::{AccountId, AnswerMode, DriveMode, Environment, Provider, Region, ResourceName};
 
 use crate::duration::{self, BadDuration};
 use crate::mistake::nearest;
@@ -185,6 +185,7 @@ macro_rules! read_words {
 pub(crate) use read_words;
 
 read_words! {
+    ANSWER_MODES for AnswerMode { "pass" => AnswerMode::Pass, "observe" => AnswerMode::Observe, "serve" => AnswerMode::Serve }
     DRIVE_MODES for DriveMode { "enforce" => DriveMode::Enforce, "observe" => DriveMode::Observe, "off" => DriveMode::Off }
     PROVIDERS for Provider { "aws" => Provider::Aws, "ecs" => Provider::Ecs }
 }

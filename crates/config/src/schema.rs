@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::size;
+
 /// One key.
 #[derive(Debug)]
 pub struct Key {
@@ -38,6 +40,13 @@ pub enum Form {
         least: f64,
         /// At most.
         most: f64,
+    },
+    /// An amount of memory with its unit, within these limits (bytes).
+    Size {
+        /// At least, in bytes.
+        least: u64,
+        /// At most, in bytes.
+        most: u64,
     },
     /// `true` or `false`.
     Flag,
@@ -87,6 +96,9 @@ impl Form {
                 format!("a time from {} to {}, such as 30s, 5m, 250ms or 2h", seconds(*least), seconds(*most))
             }
             Self::Number { least, most } => format!("a number from {least} to {most}"),
+            Self::Size { least, most } => {
+                format!("a size from {} to {}, such as 64KiB, 512MiB or 2GiB", size::show(*least), size::show(*most))
+            }
             Self::Flag => "true or false".to_owned(),
             Self::Words(words) => format!("one of {}", words.join(", ")),
             Self::Text(what) => (*what).to_owned(),

@@ -114,6 +114,17 @@ impl<'a> Section<'a> {
         entries.iter().map(entry).collect()
     }
 
+    /// The single values of a section whose keys are names, with each name's place. Wrong ones are noted and left out.
+    pub(crate) fn named_values<T: Scalar>(&self, name: &str) -> Vec<(&'a str, Place, T)> {
+        let Some(Node { value: Value::Map(entries), .. }) = self.node_of(name) else { return Vec::new() };
+        let (key, path) = (self.key(&join(name, "*")), self.path_of(name));
+        let read = |(given, node): &'a (crate::tree::Key, Node)| {
+            let value = self.scalar(node, &join(&path, &given.text), key)?;
+            Some((given.text.as_str(), given.place, value))
+        };
+        entries.iter().filter_map(read).collect()
+    }
+
     /// The section of one name, in a section whose keys are names.
     pub(crate) fn section_named(&self, name: &str) -> Option<Section<'a>> {
         let node = self.node_of(name)?;
@@ -270,6 +281,11 @@ impl<'a> Section<'a> {
         let place = self.node_of(name).map(|node| node.place).or(self.place);
         let path = if name.is_empty() { self.path.clone() } else { self.path_of(name) };
         Mistake::new(self.reading.file, place, &path, problem)
+    }
+
+    /// Notes something wrong with one of the names of a section whose keys are names.
+    pub(crate) fn wrong_name(&self, name: &str, word: &str, place: Place, problem: impl Into<String>) -> Mistake {
+        Mistake::new(self.reading.file, Some(place), &join(&self.path_of(name), word), problem)
     }
 
     /// Where the section begins.

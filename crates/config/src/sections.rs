@@ -1,6 +1,8 @@
 //! The sections of the file: each file below holds its keys' schema, its types and its reading.
 
 pub(crate) mod accounts;
+pub(crate) mod answer;
+pub(crate) mod answer_network;
 pub(crate) mod certificates;
 pub(crate) mod clouddriver;
 pub(crate) mod environments;
@@ -17,6 +19,8 @@ pub(crate) const KEYS: &[&[Key]] = &[
     environments::KEYS,
     accounts::KEYS,
     clouddriver::KEYS,
+    answer::KEYS,
+    answer_network::KEYS,
     intake::KEYS,
     certificates::KEYS,
     sqs::KEYS,

@@ -39,6 +39,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("budget", "environments.<environment>.budget"),
     ("profiles", "environments"),
     ("mode", "drive.mode"),
+    ("proxy", "answer"),
+    ("cache", "answer"),
+    ("answer.port", "answer.listen"),
+    ("answer.enabled", "answer.mode"),
+    ("answer.cacheSize", "answer.memory"),
+    ("answer.tls", "answer.ca"),
     ("topics", "intake.sns.topics"),
     ("sns", "intake.sns"),
     ("sqs", "intake.sqs"),
@@ -154,6 +160,7 @@ fn unknown(reading: &Reading<'_>, key: &Key, path: &str, names: &[&str]) -> Mist
         schema::keys().map(|k| k.path).filter(|p| p.rsplit('.').next() == Some(&key.text)).collect();
     match at_home.as_slice() {
         [only] => mistake.help(format!("it belongs elsewhere: `{only}`")),
+        [one, other] => mistake.help(format!("it belongs elsewhere: `{one}` or `{other}`")),
         _ => mistake.help(format!("known here are {}", names.join(", "))),
     }
 }

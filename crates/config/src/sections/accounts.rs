@@ -8,6 +8,7 @@ use aws_event_cache_model::{AccountId, Environment, Profile, Provider, Region, R
 use crate::scalar::{self, Bad, Scalar};
 use crate::schema::{Default, Effect::Reload, Form, Key};
 use crate::section::Section;
+use crate::sections::answer::is_alone;
 use crate::sections::environments::known;
 
 /// The keys.
@@ -229,7 +230,7 @@ pub(crate) fn read(
     let rules = rules(&section, profiles);
     let (list, mut own) = list(&section, profiles, &rules, fallback);
     own.extend(rules);
-    if discover == Some(false) && file.is_none() && !section.has("list") {
+    if discover == Some(false) && file.is_none() && !section.has("list") && !is_alone(root) {
         section.wrong("discover", "nothing says which accounts there are: set discover, list or file");
     }
     Some(AccountSettings { discover: discover?, file, list, rules: own })

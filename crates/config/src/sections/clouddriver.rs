@@ -11,6 +11,7 @@ use crate::scalar::{self, Bad, Scalar, read_words};
 use crate::schema::{Default, Effect::Reload, Effect::Restart, Form, Key};
 use crate::secret::Secret;
 use crate::section::Section;
+use crate::sections::answer::is_alone;
 
 /// The keys.
 pub(crate) const KEYS: &[Key] = &[
@@ -264,7 +265,9 @@ pub(crate) fn read(root: &Section<'_>) -> (Option<ClouddriverSettings>, Option<D
 
 /// What must or should be there for what is wanted.
 fn need(root: &Section<'_>, section: &Section<'_>, mode: Option<DriveMode>, has_url: bool) {
-    let discover = root.section("accounts").value::<bool>("discover") == Some(true);
+    let accounts = root.section("accounts");
+    // Beside an answer arm that is alone, discovery is wanted only where it is asked for.
+    let discover = accounts.value::<bool>("discover") == Some(true) && (accounts.has("discover") || !is_alone(root));
     if !section.has("url") && discover {
         section.wrong(
             "url",
