@@ -33,7 +33,7 @@ pub use error::{error_code, is_auth_error, is_throttle};
 pub use fingerprint::fingerprint;
 pub use key::write_key;
 pub use members::has_members;
-pub use owner::owner_of;
+pub use owner::{owner_of, shows_owner};
 pub use parameters::Parameters;
 pub use refuse::{Refusal, refuse};
 pub use signature::{Credential, Signature, signature};

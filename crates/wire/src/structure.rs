@@ -89,3 +89,10 @@ pub(crate) fn walk(protocol: Protocol, body: &[u8], visit: &mut impl Visit) -> R
         Notation::Cbor => cbor::walk(body, visit),
     }
 }
+
+/// Whether a member is called `name`. The case of the first letter does not count: EC2 writes small what its own documents, and all models, write large.
+pub(crate) fn is_called(member: &str, name: &str) -> bool {
+    member.len() == name.len()
+        && member.as_bytes().first().map(u8::to_ascii_lowercase) == name.as_bytes().first().map(u8::to_ascii_lowercase)
+        && member.as_bytes().get(1..) == name.as_bytes().get(1..)
+}
