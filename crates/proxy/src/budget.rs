@@ -87,19 +87,30 @@ struct Inner {
 pub(crate) struct Budget {
     inner: Mutex<Inner>,
     catalog: Arc<Catalog>,
-    settings: BudgetSettings,
+    settings: Mutex<BudgetSettings>,
     clock: Clock,
 }
 
 impl Budget {
     /// Every bucket full.
     pub(crate) fn new(settings: BudgetSettings, catalog: Arc<Catalog>, clock: Clock) -> Self {
-        Self { inner: Mutex::default(), catalog, settings, clock }
+        Self { inner: Mutex::default(), catalog, settings: Mutex::new(settings), clock }
     }
 
     /// How long a read may be held.
     pub(crate) fn hold(&self) -> Duration {
-        self.settings.hold
+        self.settings.lock().hold
+    }
+
+    /// From now on these hold.
+    pub(crate) fn set(&self, settings: BudgetSettings) {
+        *self.settings.lock() = settings;
+    }
+
+    /// Notes a call that goes in any case.
+    pub(crate) fn note(&self, draw: &Draw, class: Class) {
+        // What is not there is not owed: the limiter has no debts of others.
+        drop(self.take(&mut self.inner.lock().limiter, draw, class));
     }
 
     /// Waits for leave to make one call, until `deadline` at the latest.
@@ -176,8 +187,8 @@ impl Budget {
     }
 
     fn rate(&self, bucket: &BucketId) -> Option<Rate> {
-        let bucket = self.catalog.bucket(bucket).filter(|_| self.settings.share > 0.0)?;
-        let share = self.settings.share;
+        let share = self.settings.lock().share;
+        let bucket = self.catalog.bucket(bucket).filter(|_| share > 0.0)?;
         Some(Rate { capacity: bucket.capacity * share, refill: bucket.refill * share, operator_share: OPERATOR_SHARE })
     }
 

@@ -27,7 +27,7 @@ use hyper::body::Incoming;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::AnswerBody;
-use crate::budget::Budget;
+use crate::budget::{Budget, BudgetSettings};
 use crate::flights::Flights;
 use crate::fuse::{Epoch, WATCH_EVERY};
 use crate::origin::Origin;
@@ -105,6 +105,11 @@ impl Exchange {
         let watch = AbortOnDropHandle::new(tokio::spawn(watch(shared.clone())));
         let tidy = AbortOnDropHandle::new(tokio::spawn(tidy(shared.clone())));
         Self { shared, _keepers: Arc::new([watch, tidy]) }
+    }
+
+    /// From now on the budget is this.
+    pub(crate) fn set_budget(&self, settings: BudgetSettings) {
+        self.shared.budget.set(settings);
     }
 
     /// Answers a request to an AWS host. It never fails.

@@ -158,9 +158,8 @@ impl Fuse {
     ///
     /// # Errors
     /// [`Blown`] when it panicked.
-    pub(crate) fn run<T>(&self, allowed: Duration, call: impl FnOnce() -> T) -> Result<T, Blown> {
-        let began = self.clock.now();
-        let place = self.note_entry(self.after(allowed.saturating_add(STUCK)));
+    pub(crate) fn run<T>(&self, began: Timestamp, allowed: Duration, call: impl FnOnce() -> T) -> Result<T, Blown> {
+        let place = self.note_entry(began, allowed);
         let result = catch_unwind(AssertUnwindSafe(call));
         if let Some(place) = place {
             place.store(0, Ordering::Release);
@@ -184,10 +183,16 @@ impl Fuse {
     }
 
     /// Calls the core to learn what a read brought that was asked in `epoch`. `None`: it must not be learned, or it panicked.
-    pub(crate) fn learn<T>(&self, epoch: Epoch, allowed: Duration, call: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn learn<T>(
+        &self,
+        epoch: Epoch,
+        began: Timestamp,
+        allowed: Duration,
+        call: impl FnOnce() -> T,
+    ) -> Option<T> {
         let _learning = self.learning.read();
         let current = self.closed.load(Ordering::Acquire) && self.epoch.load(Ordering::Acquire) == epoch.0;
-        if current { self.run(allowed, call).ok() } else { None }
+        if current { self.run(began, allowed, call).ok() } else { None }
     }
 
     /// A request that the core will not see. When the fuse has closed before the request has ended, everything is dropped once more.
@@ -243,7 +248,8 @@ impl Fuse {
         catch_unwind(AssertUnwindSafe(|| (self.drop_everything)())).is_ok()
     }
 
-    fn note_entry(&self, until: Timestamp) -> Option<&AtomicU64> {
+    /// Notes until when this thread should be outside again.
+    fn note_entry(&self, began: Timestamp, allowed: Duration) -> Option<&AtomicU64> {
         thread_local! {
             static PLACE: usize = {
                 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -251,7 +257,9 @@ impl Fuse {
             };
         }
         let place = &self.inside[PLACE.with(|place| *place)];
-        let free = place.compare_exchange(0, millis(until), Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let longest = u64::try_from((allowed + STUCK).as_millis()).unwrap_or(u64::MAX);
+        let until = millis(began).saturating_add(longest.saturating_mul(u64::from(self.clock.factor())));
+        let free = place.compare_exchange(0, until, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         free.then_some(place)
     }
 
@@ -260,8 +268,8 @@ impl Fuse {
         self.inside.iter().map(|place| place.load(Ordering::Acquire)).any(|until| until != 0 && until < now)
     }
 
-    fn after(&self, real: Duration) -> Timestamp {
-        self.clock.now().saturating_add(real.saturating_mul(self.clock.factor())).unwrap_or(Timestamp::MAX)
+    fn after(&self, length: Duration) -> Timestamp {
+        self.clock.now().saturating_add(length).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -310,7 +318,7 @@ mod tests {
     async fn a_panic_blows_it_for_ten_seconds_and_then_it_closes_with_nothing_kept() {
         let (fuse, dropped) = fuse();
         assert!(fuse.enter().is_ok());
-        assert_eq!(fuse.run::<()>(SLOW, || panic!("as the test wants")), Err(Blown));
+        assert_eq!(fuse.run::<()>(fuse.clock.now(), SLOW, || panic!("as the test wants")), Err(Blown));
         assert_eq!(fuse.enter(), Err(Cause::Panic));
         pass_time(REST - Duration::from_millis(1)).await;
         assert_eq!(fuse.enter(), Err(Cause::Panic));
@@ -339,13 +347,13 @@ mod tests {
     async fn what_was_asked_before_it_blew_is_not_learned_after_it_closed() {
         let (fuse, _) = fuse();
         let before = fuse.enter().unwrap();
-        assert_eq!(fuse.learn(before, SLOW, || 1), Some(1));
-        assert!(fuse.run::<()>(SLOW, || panic!("as the test wants")).is_err());
-        assert_eq!(fuse.learn(before, SLOW, || 1), None, "while it is open");
+        assert_eq!(fuse.learn(before, fuse.clock.now(), SLOW, || 1), Some(1));
+        assert!(fuse.run::<()>(fuse.clock.now(), SLOW, || panic!("as the test wants")).is_err());
+        assert_eq!(fuse.learn(before, fuse.clock.now(), SLOW, || 1), None, "while it is open");
         pass_time(REST).await;
         let after = fuse.enter().unwrap();
-        assert_eq!(fuse.learn(before, SLOW, || 1), None, "after it closed");
-        assert_eq!(fuse.learn(after, SLOW, || 1), Some(1));
+        assert_eq!(fuse.learn(before, fuse.clock.now(), SLOW, || 1), None, "after it closed");
+        assert_eq!(fuse.learn(after, fuse.clock.now(), SLOW, || 1), Some(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -359,7 +367,7 @@ mod tests {
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
         drop(ends_after);
         assert_eq!(dropped.load(Ordering::Relaxed), 2);
-        assert_eq!(fuse.learn(asked, SLOW, || 1), None);
+        assert_eq!(fuse.learn(asked, fuse.clock.now(), SLOW, || 1), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -370,7 +378,7 @@ mod tests {
         let stuck = fuse.clone();
         let thread = std::thread::spawn(move || {
             let _runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            stuck.run(SLOW, || {
+            stuck.run(stuck.clock.now(), SLOW, || {
                 entered.send(()).unwrap();
                 wait.recv().unwrap();
             })
@@ -392,7 +400,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_core_that_cannot_be_emptied_stays_passed_by() {
         let fuse = Fuse::new(Clock::wall(), || panic!("as the test wants"));
-        assert!(fuse.run::<()>(SLOW, || panic!("as the test wants")).is_err());
+        assert!(fuse.run::<()>(fuse.clock.now(), SLOW, || panic!("as the test wants")).is_err());
         pass_time(REST).await;
         assert_eq!(fuse.enter(), Err(Cause::Panic));
         pass_time(REST - Duration::from_millis(1)).await;

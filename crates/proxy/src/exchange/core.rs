@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_event_cache_answer::{Answers, Asked, Lesson, Reading, Reply, Ruling, Write};
 use aws_event_cache_clock::Clock;
-use aws_event_cache_model::{Evidence, Hint, Scope};
+use aws_event_cache_model::{Evidence, Hint, Scope, Timestamp};
 use http::StatusCode;
 use http::request::Parts;
 
@@ -52,19 +52,19 @@ impl Core {
     /// What to do with a request. `None`: forward it, nothing is known.
     pub(super) fn ask(&self, asked: Asked<'_>) -> Option<Ruling> {
         let now = self.clock.now();
-        self.run(SLOW, "ask", || self.answers.ask(asked, now))
+        self.run(now, SLOW, "ask", || self.answers.ask(asked, now))
     }
 
     /// What to do with a request whose body is too long to be looked at.
     pub(super) fn ask_unread(&self, head: &Parts) -> Option<Ruling> {
         let now = self.clock.now();
-        self.run(SLOW, "ask", || self.answers.ask_unread(head, now))
+        self.run(now, SLOW, "ask", || self.answers.ask_unread(head, now))
     }
 
     /// Takes what AWS answered. `None`: it was not learned.
     pub(super) fn learn(&self, epoch: Epoch, reading: &Reading, reply: &Reply<'_>) -> Option<Lesson> {
         let now = self.clock.now();
-        self.fuse.learn(epoch, allowance(reply.body.len()), || {
+        self.fuse.learn(epoch, now, allowance(reply.body.len()), || {
             self.fault("learn");
             self.answers.learn(reading, reply, now)
         })
@@ -73,30 +73,31 @@ impl Core {
     /// Takes an error that AWS answered to something else than a reading.
     pub(super) fn note_reply(&self, head: &Parts, reply: &Reply<'_>) {
         let now = self.clock.now();
-        self.run(allowance(reply.body.len()), "note", || self.answers.note_reply(head, reply, now));
+        self.run(now, allowance(reply.body.len()), "note", || self.answers.note_reply(head, reply, now));
     }
 
     /// Marks what a write may change. When that fails, the fuse has blown: nothing that is known now will be served again.
     pub(super) fn mark(&self, write: &Write) {
         let now = self.clock.now();
-        self.run(SLOW, "mark", || self.answers.mark(write, now));
+        self.run(now, SLOW, "mark", || self.answers.mark(write, now));
     }
 
     /// Whether a write may have happened.
     pub(super) fn wrote(&self, write: &Write, status: StatusCode, code: Option<&str>) -> bool {
-        self.run(SLOW, "wrote", || self.answers.wrote(write, status, code)).unwrap_or(true)
+        let now = self.clock.now();
+        self.run(now, SLOW, "wrote", || self.answers.wrote(write, status, code)).unwrap_or(true)
     }
 
     /// What a write tells the engine.
     pub(super) fn hints(&self, write: &Write) -> Vec<Hint> {
         let now = self.clock.now();
-        self.run(SLOW, "hints", || self.answers.hints(write, now)).unwrap_or_default()
+        self.run(now, SLOW, "hints", || self.answers.hints(write, now)).unwrap_or_default()
     }
 
     /// Lets go of what has ended. It may take its time: it runs beside the requests.
     pub(super) fn tidy(&self) -> Vec<(Scope, Evidence)> {
         let now = self.clock.now();
-        self.run(Duration::from_secs(10), "tidy", || self.answers.tidy(now)).unwrap_or_default()
+        self.run(now, Duration::from_secs(10), "tidy", || self.answers.tidy(now)).unwrap_or_default()
     }
 
     /// A request that is forwarded without being seen. Reads of that kind, by method, need not be kept in mind: they change nothing.
@@ -110,21 +111,23 @@ impl Core {
         &self.fuse
     }
 
-    fn run<T>(&self, allowed: Duration, call: &'static str, work: impl FnOnce() -> T) -> Option<T> {
+    fn run<T>(&self, now: Timestamp, allowed: Duration, call: &'static str, work: impl FnOnce() -> T) -> Option<T> {
         self.fuse
-            .run(allowed, || {
+            .run(now, allowed, || {
                 self.fault(call);
                 work()
             })
             .ok()
     }
 
+    /// Where tests make it fail.
     #[cfg(not(test))]
     #[allow(clippy::unused_self, reason = "tests make it fail here")]
-    fn fault(&self, _call: &'static str) {}
+    pub(super) fn fault(&self, _call: &'static str) {}
 
+    /// Where tests make it fail.
     #[cfg(test)]
-    fn fault(&self, call: &'static str) {
+    pub(super) fn fault(&self, call: &'static str) {
         self.faults.strike(call);
     }
 }

@@ -180,9 +180,8 @@ impl Shared {
 
     /// Waits for leave, and notes that it had to.
     pub(super) async fn admit(&self, toll: &Toll, client: Client, deadline: Timestamp) -> Leave {
-        let draw = Draw { place: toll.place.clone(), bucket: toll.bucket.clone() };
         let began = self.clock.now();
-        let leave = self.budget.admit(&draw, toll.class, client, deadline).await;
+        let leave = self.budget.admit(&Draw::from(toll), toll.class, client, deadline).await;
         if leave != Leave::Free {
             let result = if leave == Leave::Held { "let-go" } else { "refused" };
             count(Metric::AnswersHeld, &[("result", result)]);
@@ -194,6 +193,12 @@ impl Shared {
     /// How long it is since then.
     pub(super) fn since(&self, began: Timestamp) -> Duration {
         Duration::try_from(self.clock.now().duration_since(began)).unwrap_or(Duration::ZERO)
+    }
+}
+
+impl From<&Toll> for Draw {
+    fn from(toll: &Toll) -> Self {
+        Self { place: toll.place.clone(), bucket: toll.bucket.clone() }
     }
 }
 

@@ -20,7 +20,7 @@ use super::core::LEARN_ASIDE;
 use super::passing::Tally;
 use super::request::Request;
 use crate::body::AnswerBody;
-use crate::budget::Leave;
+use crate::budget::{Draw, Leave};
 use crate::flights::{Lead, PATIENCE, Seat};
 use crate::fuse::Epoch;
 
@@ -111,7 +111,7 @@ impl Shared {
         match asking.reading.flight.as_ref().map(|key| self.flights.join(key, self.clock.now())) {
             Some(Seat::Lead(lead, _)) => self.lead(&asking, lead).await,
             Some(Seat::Follow(follow)) => {
-                let landing = tokio::time::timeout(PATIENCE, follow.landed()).await;
+                let landing = tokio::time::timeout(self.clock.real(PATIENCE), follow.landed()).await;
                 self.follow(&asking, landing.ok().flatten()).await
             }
             Some(Seat::Alone) | None => self.alone(&asking).await,
@@ -123,6 +123,7 @@ impl Shared {
     async fn lead(self: &Arc<Self>, asking: &Arc<Asking>, lead: Lead<FlightKey, Landing>) -> Response<AnswerBody> {
         let (shared, asked) = (self.clone(), asking.clone());
         let mut task = tokio::spawn(async move {
+            shared.core.fault("lead");
             let called = shared.call(&asked).await;
             match called.apart() {
                 Some(length) => lead.land_apart(called.landing(), shared.clock.now(), length),
@@ -132,7 +133,7 @@ impl Shared {
         });
         if asking.reading.stale.is_some() {
             // Something can be given while AWS does not answer: no client need wait for as long as AWS may take.
-            match tokio::time::timeout(PATIENCE, &mut task).await {
+            match tokio::time::timeout(self.clock.real(PATIENCE), &mut task).await {
                 Ok(Ok(called)) => return self.conclude(asking, called),
                 Ok(Err(_)) => return self.alone(asking).await,
                 Err(_) => {
@@ -226,22 +227,28 @@ impl Shared {
     /// One call: leave, AWS, learning.
     async fn call(self: &Arc<Self>, asking: &Arc<Asking>) -> Called {
         let (request, reading) = (&asking.request, &asking.reading);
-        // Whoever only observes is never in the way.
-        let hold = if reading.why == Miss::Observed { Duration::ZERO } else { self.budget.hold() };
-        let leave = self.admit(&reading.toll, request.client, request.deadline(hold)).await;
-        if leave == Leave::Refused && reading.why != Miss::Observed && reading.toll.class != Class::Operator {
-            return Called::Refused;
+        if reading.why == Miss::Observed {
+            // Whoever only observes is never in the way.
+            self.budget.note(&Draw::from(&reading.toll), reading.toll.class);
+        } else {
+            let leave = self.admit(&reading.toll, request.client, request.deadline(self.budget.hold())).await;
+            if leave == Leave::Refused && reading.toll.class != Class::Operator {
+                return Called::Refused;
+            }
         }
         let began = self.clock.now();
-        let called = match tokio::time::timeout(LONGEST_WAIT, self.send(&request.host, request.outgoing())).await {
-            Ok(Ok((head, body))) => match collect(&head, body, LONGEST_ANSWER).await {
-                Ok(Came::Whole(body)) => return self.take(asking, head, body, began).await,
-                Ok(Came::Long(read, rest)) => Called::Long(head, read, rest),
-                Err(failure) => Called::Failed(failure),
-            },
-            Ok(Err(failure)) => Called::Failed(failure),
-            Err(_) => Called::Failed(Failure::SILENT),
-        };
+        let called =
+            match tokio::time::timeout(self.clock.real(LONGEST_WAIT), self.send(&request.host, request.outgoing()))
+                .await
+            {
+                Ok(Ok((head, body))) => match collect(&head, body, LONGEST_ANSWER).await {
+                    Ok(Came::Whole(body)) => return self.take(asking, head, body, began).await,
+                    Ok(Came::Long(read, rest)) => Called::Long(head, read, rest),
+                    Err(failure) => Called::Failed(failure),
+                },
+                Ok(Err(failure)) => Called::Failed(failure),
+                Err(_) => Called::Failed(Failure::SILENT),
+            };
         let end = if matches!(called, Called::Failed(_)) { End::Failed } else { End::Ok };
         self.note_call(Some(&reading.meter), Some(&reading.toll), end, self.since(began));
         called
