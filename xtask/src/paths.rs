@@ -31,6 +31,11 @@ pub(crate) fn harness() -> PathBuf {
     repository().join("harness/clouddriver")
 }
 
+/// The programs that call AWS with several SDKs.
+pub(crate) fn sdks() -> PathBuf {
+    repository().join("harness/sdks")
+}
+
 /// The Python environment of the mock AWS.
 pub(crate) fn python_environment() -> PathBuf {
     built().join("python")

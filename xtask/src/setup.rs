@@ -6,6 +6,8 @@
 mod debian;
 mod java;
 mod python;
+mod sdks;
+mod sources;
 mod tools;
 
 pub(crate) use java::Release;
@@ -78,5 +80,6 @@ pub(crate) fn run(options: &Options) -> Result<(), SetupError> {
     debian::install()?;
     tools::install()?;
     python::build()?;
+    sdks::build()?;
     options.spinnaker.iter().try_for_each(|&release| java::build(release))
 }

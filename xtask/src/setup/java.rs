@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::SetupError;
+use super::{SetupError, sources};
 use crate::command::{run, say};
 use crate::paths;
 
@@ -41,7 +41,7 @@ const ATTEMPTS: u32 = 3;
 pub(super) fn build(release: Release) -> Result<(), SetupError> {
     let folder = release.folder();
     let stamp = folder.join("sources");
-    let wanted = sources(&paths::harness())?;
+    let wanted = sources::of(&paths::harness(), &["pom.xml", "src"])?;
     if fs::read_to_string(&stamp).is_ok_and(|there| there == wanted) && dependencies_are_there(release) {
         return Ok(());
     }
@@ -64,43 +64,4 @@ pub(super) fn build(release: Release) -> Result<(), SetupError> {
 
 fn dependencies_are_there(release: Release) -> bool {
     fs::read_to_string(release.classpath()).is_ok_and(|path| path.trim().split(':').all(|jar| Path::new(jar).is_file()))
-}
-
-/// The names and contents of all that the build reads, in a fixed order.
-fn sources(folder: &Path) -> Result<String, SetupError> {
-    let mut files = vec![folder.join("pom.xml")];
-    let mut folders = vec![folder.join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(SetupError::io("read", &folder))?.flatten() {
-            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
-        }
-    }
-    files.sort();
-    let mut all = String::new();
-    for file in files {
-        all.push_str(&format!("== {}\n", file.strip_prefix(folder).unwrap_or(&file).display()));
-        all.push_str(&fs::read_to_string(&file).map_err(SetupError::io("read", &file))?);
-    }
-    Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_changed_or_renamed_source_asks_for_a_new_build() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::create_dir_all(at("src/deep")).unwrap();
-        fs::write(at("pom.xml"), "pom").unwrap();
-        fs::write(at("src/deep/A.java"), "a").unwrap();
-        let before = sources(folder.path()).unwrap();
-        assert_eq!(before, sources(folder.path()).unwrap());
-        fs::write(at("src/deep/A.java"), "b").unwrap();
-        let changed = sources(folder.path()).unwrap();
-        fs::rename(at("src/deep/A.java"), at("src/deep/B.java")).unwrap();
-        let renamed = sources(folder.path()).unwrap();
-        assert!(before != changed && changed != renamed);
-    }
 }
