@@ -45,7 +45,7 @@ impl Parameters {
     }
 
     /// Every path with its value, sorted by path. Values of JSON that are no text come as they are written; null, an empty list and an empty object come as an empty text.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.leaves.iter().map(|leaf| (&self.text[leaf.path.of()], &self.text[leaf.value.of()]))
     }
 
