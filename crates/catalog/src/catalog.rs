@@ -12,7 +12,8 @@ use crate::check;
 use crate::error::{CatalogError, CatalogErrors, UnknownKind, nearest};
 use crate::index::Index;
 use crate::kind::Kind;
-use crate::read::{self, Source};
+use crate::read::{self, Draft, Source};
+use crate::requests::Requests;
 use crate::service::{Bucket, Service};
 use crate::tree::FILE_LIMIT;
 
@@ -29,6 +30,7 @@ pub struct Catalog {
     pub(crate) agents: Vec<AgentSpec>,
     pub(crate) services: Vec<Service>,
     pub(crate) index: Index,
+    pub(crate) requests: Requests,
     by_id: HashMap<KindId, usize>,
     by_word: HashMap<String, usize>,
     buckets: HashMap<BucketId, Bucket>,
@@ -75,12 +77,14 @@ impl Catalog {
             errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
             return Err(CatalogErrors(errors));
         }
+        admit(&mut draft);
         let index = Index::build(&draft.kinds, &draft.services);
+        let requests = Requests::build(&draft.kinds, &draft.services);
         let by_id = draft.kinds.iter().enumerate().map(|(n, kind)| (kind.id.clone(), n)).collect();
         let by_word = words(&draft.kinds);
         let buckets = draft.services.iter().flat_map(|s| &s.buckets).map(|b| (b.id.clone(), b.clone())).collect();
         let (kinds, agents, services) = (draft.kinds, draft.agents, draft.services);
-        Ok(Self { kinds, agents, services, index, by_id, by_word, buckets })
+        Ok(Self { kinds, agents, services, index, requests, by_id, by_word, buckets })
     }
 
     /// Every kind, by name.
@@ -140,6 +144,14 @@ impl Catalog {
     /// Whether an error code means that calls came too fast.
     pub fn is_throttle_code(&self, code: &str) -> bool {
         self.index.throttle_codes.contains(code)
+    }
+}
+
+/// What AWS must have allowed a client is said once per service.
+fn admit(draft: &mut Draft) {
+    for read in draft.kinds.iter_mut().flat_map(|kind| &mut kind.reads) {
+        let service = draft.services.iter().find(|service| service.name == read.service);
+        read.admit = service.map_or(read.admit, |service| service.admit);
     }
 }
 

@@ -168,7 +168,7 @@ fn holds(conditions: &[Condition], value: &Value, case: Case) -> bool {
     })
 }
 
-fn change_by_rule(rule: &Rule, value: &Value, case: Case) -> Change {
+pub(crate) fn change_by_rule(rule: &Rule, value: &Value, case: Case) -> Change {
     let by_value = rule.change.by.as_ref().and_then(|by| {
         let found = by.path.first(value, case)?;
         by.values.iter().find(|(word, _)| word == found).map(|(_, change)| *change)
@@ -194,21 +194,25 @@ fn only_relations_changed(diff: &Value) -> bool {
 
 /// Adds what a rule finds: the kind itself, and what it touches.
 fn collect(found: &mut Vec<FoundKind>, rule: &Rule, value: &Value, case: Case, change: Change) {
-    let named = names(&rule.names, value, case);
-    if rule.only_when_named && named == Named::None {
+    let told = names(&rule.names, value, case);
+    if rule.only_when_named && told.named == Named::None {
         return;
     }
-    let names = Names::from(named);
+    // One of several that is written in a way we do not know may be any.
+    let is_sure = rule.only_when_named || !told.passed_over;
+    let names = if is_sure { Names::from(told.named) } else { Names::Any };
     let access = rule.access.then(|| match &names {
         Names::Some(roles) if roles.len() == 1 => roles.first().cloned(),
         _ => None,
     });
     merge(found, FoundKind { kind: rule.kind.clone(), names, change, access });
-    for touched in &rule.touches {
-        let known = found.iter().any(|f| f.kind == *touched);
-        if !known {
-            found.push(FoundKind { kind: touched.clone(), names: Names::Any, change: Change::Related, access: None });
-        }
+    rule.touches.iter().for_each(|kind| touched(found, kind));
+}
+
+/// Adds a kind that is made stale by what was found, unless it was found itself.
+fn touched(found: &mut Vec<FoundKind>, kind: &KindId) {
+    if !found.iter().any(|f| f.kind == *kind) {
+        found.push(FoundKind { kind: kind.clone(), names: Names::Any, change: Change::Related, access: None });
     }
 }
 

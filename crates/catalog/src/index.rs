@@ -98,6 +98,20 @@ impl Index {
         index
     }
 
+    /// The rules for a call of a service, by name.
+    pub(crate) fn calls_of(&self, service: &Service, event: &str) -> Vec<&Called> {
+        self.calls_at(service).map(|calls| calls.of(event)).unwrap_or_default()
+    }
+
+    /// Whether a call of a service changes nothing of ours.
+    pub(crate) fn ignores(&self, service: &Service, event: &str) -> bool {
+        self.calls_at(service).is_some_and(|calls| calls.ignores(event))
+    }
+
+    fn calls_at(&self, service: &Service) -> Option<&Calls> {
+        service.event_sources.first().and_then(|source| self.calls.get(source)).map(AsRef::as_ref)
+    }
+
     fn add_kind(&mut self, kind: &Kind) {
         for config in &kind.config {
             let rule = ItemRule { relations_wait: config.relations_wait, rule: Arc::clone(&config.rule) };

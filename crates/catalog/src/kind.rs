@@ -7,6 +7,8 @@ use aws_event_cache_model::{BucketId, Change, KindId, Provider, Region, Resource
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
+use crate::name_form::NameForm;
+use crate::operation::Read;
 use crate::path::{NameRule, Path};
 use crate::template::{BodyValue, Filling, Slot};
 
@@ -71,8 +73,12 @@ pub struct Kind {
     pub any_calls: Vec<AnyCallRule>,
     /// Auto Scaling's own notifications about it.
     pub notifications: Vec<NotificationRule>,
+    /// Writes that change it, beside those of the call rules.
+    pub writes: Vec<WriteRule>,
     /// AWS operations that read it.
     pub reads: Vec<Read>,
+    /// Every way in which its reads name single resources.
+    pub(crate) forms: Vec<NameForm>,
     /// The file it was read from.
     pub file: String,
 }
@@ -179,55 +185,17 @@ pub struct NotificationRule {
     pub rule: Arc<Rule>,
 }
 
-/// An AWS operation that reads a kind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Read {
-    /// The service.
+/// Writes that are told from the requests themselves, when they pass by on their way to AWS, beside those of the call rules. They mean any of the kind.
+///
+/// What a client changes it may read back a moment later, so more is taken for changed here than events are worth a refresh for.
+#[derive(Debug, Clone)]
+pub struct WriteRule {
+    /// The service's file.
     pub service: ServiceName,
-    /// Which of its interfaces, where several share operation names.
+    /// Which of its interfaces.
     pub api: Option<SmolStr>,
-    /// The operation.
-    pub operation: SmolStr,
-    /// The parameter that names one resource, for operations that read one.
-    pub item: Option<SmolStr>,
-    /// How its answer is paged.
-    pub page: Option<Page>,
-    /// How old an answer may get.
-    pub age: AgeClass,
-    /// A limit of the age beside the class's.
-    pub cap: Option<Duration>,
-    /// The bucket it draws on.
-    pub bucket: BucketId,
-}
-
-/// How a listing is paged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The parameter that carries the token.
-    pub token_in: SmolStr,
-    /// The answer's field that carries the next one.
-    pub token_out: SmolStr,
-    /// The answer's list.
-    pub list: SmolStr,
-    /// The parameter that sets the page's size.
-    pub size: Option<SmolStr>,
-}
-
-/// How old an answer may get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgeClass {
-    /// Covered by events: as old as the scope's cadence.
-    Event,
-    /// In transition: 15 s.
-    Short,
-    /// Health, which no event announces: 10 to 20 s.
-    Health,
-    /// Changes by purchase: 1 h.
-    Slow,
-    /// Changes by AWS: 24 h.
-    Catalogue,
-    /// Cannot change.
-    Immutable,
+    /// The operations.
+    pub operations: Vec<SmolStr>,
 }
 
 /// Clouddriver's on-demand call for a kind.

@@ -37,12 +37,16 @@ mod filter;
 mod index;
 mod kind;
 mod markdown;
+mod name_form;
+mod operation;
 mod path;
 mod read;
+mod requests;
 mod roster;
 mod service;
 mod template;
 mod tree;
+mod writes;
 
 pub use agent_spec::{AgentSpec, Per};
 pub use catalog::Catalog;
@@ -50,10 +54,12 @@ pub use decode::{Found, FoundKind};
 pub use error::{CatalogError, CatalogErrors, UnknownKind};
 pub use filter::Filter;
 pub use kind::{
-    AgeClass, AnyCallRule, CallRule, ChangeBy, ChangeRule, Condition, ConfigRule, Coverage, Effect, EventRule, Kind,
-    NotificationRule, OnDemand, Page, Reach, Read, Rule,
+    AnyCallRule, CallRule, ChangeBy, ChangeRule, Condition, ConfigRule, Coverage, Effect, EventRule, Kind,
+    NotificationRule, OnDemand, Reach, Rule, WriteRule,
 };
 pub use markdown::kinds_markdown;
+pub use name_form::NameForm;
+pub use operation::{Admit, AgeClass, Item, Page, Read, With};
 pub use path::{NAMES_LIMIT, NameRule, Path};
 pub use roster::Roster;
 pub use service::{Api, Bucket, Service, ThrottleEvent};

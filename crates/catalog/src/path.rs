@@ -211,16 +211,35 @@ impl From<Named> for Names {
     }
 }
 
-/// The names that the first rule giving any gives.
-pub(crate) fn names(rules: &[NameRule], value: &Value, case: Case) -> Named {
-    rules.iter().map(|rule| names_of(rule, value, case)).find(|named| *named != Named::None).unwrap_or(Named::None)
+/// What the rules found, and whether that is all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) named: Named,
+    /// The rule that gave the names, or else any of them, was led to texts that are no names of this kind.
+    pub(crate) passed_over: bool,
 }
 
-fn names_of(rule: &NameRule, value: &Value, case: Case) -> Named {
+/// The names that the first rule giving any gives.
+pub(crate) fn names(rules: &[NameRule], value: &Value, case: Case) -> Told {
+    let mut passed_over = false;
+    for rule in rules {
+        let told = names_of(rule, value, case);
+        if told.named != Named::None {
+            return told;
+        }
+        passed_over |= told.passed_over;
+    }
+    Told { named: Named::None, passed_over }
+}
+
+fn names_of(rule: &NameRule, value: &Value, case: Case) -> Told {
     let mut found: Vec<ResourceName> = Vec::new();
-    let mut too_many = false;
+    let (mut too_many, mut passed_over) = (false, false);
     rule.path.each(value, case, &mut |text| {
-        let Some(name) = rule.name(text).and_then(|name| ResourceName::new(&name).ok()) else { return Go::On };
+        let Some(name) = rule.name(text).and_then(|name| ResourceName::new(&name).ok()) else {
+            passed_over = true;
+            return Go::On;
+        };
         if found.contains(&name) {
             return Go::On;
         }
@@ -231,11 +250,12 @@ fn names_of(rule: &NameRule, value: &Value, case: Case) -> Named {
         found.push(name);
         Go::On
     });
-    match (too_many, found.is_empty()) {
+    let named = match (too_many, found.is_empty()) {
         (true, _) => Named::TooMany,
         (false, true) => Named::None,
         (false, false) => Named::Some(found),
-    }
+    };
+    Told { named, passed_over }
 }
 
 #[cfg(test)]
@@ -245,8 +265,12 @@ mod tests {
 
     use super::*;
 
+    fn named(rules: &[NameRule], value: &Value, case: Case) -> Named {
+        names(rules, value, case).named
+    }
+
     fn found(rule: &str, value: &Value) -> Vec<String> {
-        match names(&[NameRule::parse(rule).unwrap()], value, Case::Exact) {
+        match named(&[NameRule::parse(rule).unwrap()], value, Case::Exact) {
             Named::Some(names) => names.iter().map(|name| name.as_str().to_owned()).collect(),
             Named::TooMany | Named::None => Vec::new(),
         }
@@ -266,18 +290,18 @@ mod tests {
     fn the_first_rule_that_finds_names_wins() {
         let rules = [NameRule::parse("a").unwrap(), NameRule::parse("b").unwrap()];
         let one = |text: &str| Named::Some(vec![ResourceName::new(text).unwrap()]);
-        assert_eq!(names(&rules, &json!({"a": "x", "b": "y"}), Case::Exact), one("x"));
-        assert_eq!(names(&rules, &json!({"a": "", "b": "y"}), Case::Exact), one("y"));
-        assert_eq!(names(&rules, &json!({"A": "x"}), Case::Exact), Named::None);
-        assert_eq!(names(&rules, &json!({"A": "x"}), Case::Folded), one("x"));
+        assert_eq!(named(&rules, &json!({"a": "x", "b": "y"}), Case::Exact), one("x"));
+        assert_eq!(named(&rules, &json!({"a": "", "b": "y"}), Case::Exact), one("y"));
+        assert_eq!(named(&rules, &json!({"A": "x"}), Case::Exact), Named::None);
+        assert_eq!(named(&rules, &json!({"A": "x"}), Case::Folded), one("x"));
     }
 
     #[test]
     fn more_names_than_the_limit_mean_any() {
         let rule = [NameRule::parse("a[]").unwrap()];
         let ids = |n: usize| json!({"a": (0..n).map(|i| format!("w-{i}")).collect::<Vec<_>>()});
-        assert!(matches!(names(&rule, &ids(NAMES_LIMIT), Case::Exact), Named::Some(list) if list.len() == NAMES_LIMIT));
-        assert_eq!(names(&rule, &ids(NAMES_LIMIT + 1), Case::Exact), Named::TooMany);
+        assert!(matches!(named(&rule, &ids(NAMES_LIMIT), Case::Exact), Named::Some(list) if list.len() == NAMES_LIMIT));
+        assert_eq!(named(&rule, &ids(NAMES_LIMIT + 1), Case::Exact), Named::TooMany);
     }
 
     #[test]
@@ -316,7 +340,7 @@ mod tests {
         ) {
             let rule = NameRule::parse(&format!("{path}{filter}")).unwrap();
             let case = if folded { Case::Folded } else { Case::Exact };
-            if let Named::Some(list) = names(&[rule], &value, case) {
+            if let Named::Some(list) = named(&[rule], &value, case) {
                 let mut distinct = list.clone();
                 distinct.sort();
                 distinct.dedup();

@@ -1,15 +1,16 @@
 //! Services: what one file of `services/` says.
 
-use aws_event_cache_model::{BucketId, ServiceName};
+use aws_event_cache_model::{BucketId, ErrorShape, Region, ServiceName};
 use smol_str::SmolStr;
 
 use crate::kind::Condition;
+use crate::operation::Admit;
 use crate::path::Path;
 
 /// One AWS service: who it is in messages, and how it throttles.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// The name by which requests to it are signed: the file's.
+    /// What it is called here: the file's name.
     pub name: ServiceName,
     /// For people.
     pub title: String,
@@ -31,6 +32,22 @@ pub struct Service {
     pub ignored_calls: Vec<SmolStr>,
     /// Notifications that mean nothing.
     pub ignored_notifications: Vec<SmolStr>,
+    /// The name by which requests to it are signed.
+    pub signing_name: SmolStr,
+    /// How it words errors.
+    pub error_shape: ErrorShape,
+    /// REST: its operations and their routes, `GET /2015-03-31/functions/{FunctionName}`.
+    pub routes: Vec<(SmolStr, SmolStr)>,
+    /// Where everything of it lies, if it has no regions.
+    pub global_region: Option<Region>,
+    /// How much AWS must have allowed a client before it may be answered from memory.
+    pub admit: Admit,
+    /// Words that operations begin with which change nothing.
+    pub read_verbs: Vec<SmolStr>,
+    /// Operations that change nothing, though none of those words says so.
+    pub reads_passed: Vec<SmolStr>,
+    /// The bucket of operations that no kind's file lists.
+    pub others: Option<BucketId>,
     /// The file it was read from.
     pub file: String,
 }

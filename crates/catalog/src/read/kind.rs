@@ -9,10 +9,11 @@ use smol_str::SmolStr;
 use super::Target;
 use super::agent::PROVIDERS;
 use super::fields::{Fields, Reader, Spot};
+use super::operation;
 use crate::error::nearest;
 use crate::kind::{
-    AgeClass, AnyCallRule, CallRule, ChangeBy, ChangeRule, Condition, ConfigRule, Coverage, Effect, EventRule, Kind,
-    NotificationRule, OnDemand, Page, Reach, Read, Rule,
+    AnyCallRule, CallRule, ChangeBy, ChangeRule, Condition, ConfigRule, Coverage, Effect, EventRule, Kind,
+    NotificationRule, OnDemand, Reach, Rule,
 };
 use crate::path::{NameRule, Path};
 use crate::template::{BodyValue, Template};
@@ -35,14 +36,6 @@ const EFFECTS: [(&str, Effect); 6] = [
     ("nothing", Effect::Nothing),
     ("hides-others", Effect::HidesOthers),
 ];
-const AGES: [(&str, AgeClass); 6] = [
-    ("event", AgeClass::Event),
-    ("short", AgeClass::Short),
-    ("health", AgeClass::Health),
-    ("slow", AgeClass::Slow),
-    ("catalogue", AgeClass::Catalogue),
-    ("immutable", AgeClass::Immutable),
-];
 
 /// Where paths may start, by source of the message.
 const CONFIG_ROOTS: [&str; 5] = ["resourceId", "resourceName", "ARN", "configuration", "supplementaryConfiguration"];
@@ -51,9 +44,9 @@ const CALL_ROOTS: [&str; 2] = ["req", "resp"];
 const ANY_ROOT: [&str; 0] = [];
 
 /// What every rule of a kind's file needs to be read.
-struct Context<'r> {
-    reader: &'r Reader<'r>,
-    kind: KindId,
+pub(super) struct Context<'r> {
+    pub(super) reader: &'r Reader<'r>,
+    pub(super) kind: KindId,
 }
 
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Kind> {
@@ -77,8 +70,11 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Kind>
     let calls = reader.list(fields.get("calls"), |spot| call(&cx, spot));
     let any_calls = reader.list(fields.get("any_call"), |spot| any_call(&cx, spot));
     let notifications = reader.list(fields.get("notifications"), |spot| notification(&cx, spot));
-    let reads = reader.list(fields.need("reads"), |spot| read_operation(&cx, spot));
+    let writes = reader.list(fields.get("writes"), |spot| operation::write(&cx, spot));
+    let reads = reader.list(fields.need("reads"), |spot| operation::read(&cx, spot));
     fields.end();
+    let mut forms: Vec<_> = reads.iter().filter_map(|read| read.item.as_ref()?.name.clone()).collect();
+    forms.dedup();
     let mut buckets: Vec<_> = reads.iter().map(|read| read.bucket.clone()).collect();
     buckets.sort();
     buckets.dedup();
@@ -102,7 +98,9 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Kind>
         calls,
         any_calls,
         notifications,
+        writes,
         reads,
+        forms,
         file: reader.file().to_owned(),
     })
 }
@@ -331,7 +329,7 @@ fn any_call(cx: &Context<'_>, spot: Spot<'_>) -> Option<AnyCallRule> {
     Some(AnyCallRule { service: service?, api, rule })
 }
 
-fn service_and_api(
+pub(super) fn service_and_api(
     cx: &Context<'_>,
     fields: &mut Fields<'_, '_>,
 ) -> (Option<aws_event_cache_model::ServiceName>, Option<SmolStr>) {
@@ -356,29 +354,4 @@ fn notification(cx: &Context<'_>, spot: Spot<'_>) -> Option<NotificationRule> {
     let rule = rule(cx, &mut fields, &ANY_ROOT);
     fields.end();
     Some(NotificationRule { events, rule })
-}
-
-fn read_operation(cx: &Context<'_>, spot: Spot<'_>) -> Option<Read> {
-    let reader = cx.reader;
-    let mut fields = Fields::open(reader, spot);
-    let (service, api) = service_and_api(cx, &mut fields);
-    let operation = fields.need("operation").and_then(|spot| reader.text(spot)).map(SmolStr::new);
-    let item = fields.get("item").and_then(|spot| reader.text(spot)).map(SmolStr::new);
-    let page = fields.get("page").and_then(|spot| page(reader, spot));
-    let age = fields.need("age").and_then(|spot| reader.word(spot, &AGES));
-    let cap = fields.get("cap").and_then(|spot| reader.duration(spot));
-    let bucket = fields.need("bucket").and_then(|spot| reader.bucket(spot));
-    fields.end();
-    Some(Read { service: service?, api, operation: operation?, item, page, age: age?, cap, bucket: bucket? })
-}
-
-fn page(reader: &Reader<'_>, spot: Spot<'_>) -> Option<Page> {
-    let mut fields = Fields::open(reader, spot);
-    let word = |spot: Option<Spot<'_>>| spot.and_then(|spot| reader.text(spot)).map(SmolStr::new);
-    let token_in = word(fields.need("in"));
-    let token_out = word(fields.need("out"));
-    let list = word(fields.need("list"));
-    let size = word(fields.get("size"));
-    fields.end();
-    Some(Page { token_in: token_in?, token_out: token_out?, list: list?, size })
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod fields;
 mod kind;
+mod operation;
 mod service;
 
 use aws_event_cache_model::KindId;

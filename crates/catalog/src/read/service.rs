@@ -1,13 +1,23 @@
 //! Reads a file of `services/`.
 
-use aws_event_cache_model::{BucketId, ServiceName};
+use aws_event_cache_model::{BucketId, ErrorShape, Region, ServiceName};
 use smol_str::SmolStr;
 
 use super::fields::{Fields, Reader, Spot};
 use super::kind::conditions;
+use crate::operation::Admit;
 use crate::path::Path;
 use crate::service::{Api, Bucket, Service, ThrottleEvent};
 use crate::tree::Node;
+
+const SHAPES: [(&str, ErrorShape); 4] = [
+    ("ec2", ErrorShape::Ec2),
+    ("query", ErrorShape::Query),
+    ("json", ErrorShape::Json),
+    ("rest-json", ErrorShape::RestJson),
+];
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+const ADMITS: [(&str, Admit); 2] = [("operation", Admit::Operation), ("exact", Admit::Exact)];
 
 pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Service> {
     let mut fields = Fields::open(reader, Spot { node, field: "" });
@@ -22,6 +32,17 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Servi
     let throttle_events = reader.list(fields.get("throttle_events"), |spot| throttle_event(reader, spot));
     let ignored_calls = reader.texts(fields.get("ignored_calls"));
     let ignored_notifications = reader.texts(fields.get("ignored_notifications"));
+    let signing_name = fields.get("signing_name").and_then(|spot| reader.text(spot)).unwrap_or(stem);
+    let signing_name = SmolStr::new(signing_name);
+    let error_shape = fields.get("errors").and_then(|spot| reader.word(spot, &SHAPES)).unwrap_or(ErrorShape::Json);
+    let routes = fields.get("routes").map(|spot| routes(reader, spot)).unwrap_or_default();
+    let global_region = fields
+        .get("global_region")
+        .and_then(|spot| reader.parsed(spot, "a region, or global", |text| Region::new(text).ok()));
+    let admit = fields.get("admit").and_then(|spot| reader.word(spot, &ADMITS)).unwrap_or(Admit::Exact);
+    let read_verbs = reader.texts(fields.get("read_verbs"));
+    let reads_passed = reader.texts(fields.get("reads_passed"));
+    let others = fields.get("others").and_then(|spot| reader.bucket(spot));
     fields.end();
     let file = reader.file().to_owned();
     Some(Service {
@@ -36,8 +57,29 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Servi
         throttle_events,
         ignored_calls,
         ignored_notifications,
+        signing_name,
+        error_shape,
+        routes,
+        global_region,
+        admit,
+        read_verbs,
+        reads_passed,
+        others,
         file,
     })
+}
+
+/// `GetWidget: GET /widgets/{Name}`.
+fn routes(reader: &Reader<'_>, spot: Spot<'_>) -> Vec<(SmolStr, SmolStr)> {
+    let mut routes = Vec::new();
+    for (key, node) in reader.entries(spot) {
+        let field = format!("{}.{}", spot.field, key.text);
+        let route = reader.parsed(Spot { node, field: &field }, "a route such as GET /widgets/{Name}", |text| {
+            text.split_once(" /").filter(|(method, _)| METHODS.contains(method)).map(|_| SmolStr::new(text))
+        });
+        routes.extend(route.map(|route| (SmolStr::new(&key.text), route)));
+    }
+    routes
 }
 
 fn claimed(reader: &Reader<'_>, spot: Option<Spot<'_>>, what: &str) -> Vec<SmolStr> {
