@@ -39,6 +39,7 @@ mod mock_aws;
 mod postgres;
 mod process;
 mod redis;
+pub mod sigv4;
 mod topic;
 
 pub use clouddriver::{Clouddriver, Release};

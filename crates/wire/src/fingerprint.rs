@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn xml(body: &str, volatile: &[&str]) -> u64 {
-        let volatile: Vec<SmolStr> = volatile.iter().map(|name| SmolStr::new(name)).collect();
+        let volatile: Vec<SmolStr> = volatile.iter().map(SmolStr::new).collect();
         fingerprint(Protocol::Query, body.as_bytes(), &volatile)
     }
 

@@ -51,7 +51,11 @@ impl<V: Visit> Value<'_, V> {
     }
 
     fn inside(&mut self) -> Value<'_, V> {
-        Value { visit: self.visit, stop: self.stop, depth: self.depth + 1 }
+        Value { depth: self.depth + 1, ..self.again() }
+    }
+
+    fn again(&mut self) -> Value<'_, V> {
+        Value { visit: self.visit, stop: self.stop, depth: self.depth }
     }
 
     fn deeper<E: serde::de::Error>(&mut self) -> Result<(), E> {
@@ -141,8 +145,7 @@ impl<'de, V: Visit> DeserializeSeed<'de> for Item<'_, V> {
     fn deserialize<D: serde::Deserializer<'de>>(mut self, from: D) -> Result<(), D::Error> {
         let entered = self.value.visit.enter(Step::Item(self.index));
         self.value.keep::<D::Error>(entered)?;
-        let Value { visit, stop, depth } = &mut self.value;
-        Value { visit: &mut **visit, stop: &mut **stop, depth: *depth }.deserialize(from)?;
+        self.value.again().deserialize(from)?;
         let left = self.value.visit.leave();
         self.value.keep(left)
     }
