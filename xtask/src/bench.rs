@@ -1,4 +1,8 @@
-//! `cargo xtask bench`: every criterion benchmark. `docs/benchmarks.md` says what came out, and how to read it.
+//! `cargo xtask bench`: every criterion benchmark, and the proxy against its peers. `docs/benchmarks.md` says what came out, and how to read it.
+
+mod peers;
+mod proxy;
+mod server;
 
 use std::error::Error;
 use std::process::Command;
@@ -8,11 +12,23 @@ use crate::paths;
 
 /// Which benchmarks.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench -- signature")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench -- signature\n  cargo xtask bench proxy --json | tail -n 1"
+)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    only: Option<Only>,
     /// Arguments for criterion, such as the beginning of a benchmark's name
     #[arg(last = true, value_name = "CRITERION ARGUMENTS")]
     criterion: Vec<String>,
+}
+
+/// What is not a criterion benchmark.
+#[derive(Debug, clap::Subcommand)]
+enum Only {
+    /// The proxy beside nginx, Varnish, hyper with a map, and a floor
+    Proxy(proxy::Options),
 }
 
 /// The packages that have benchmarks, from the bottom up.
@@ -24,6 +40,9 @@ const PACKAGES: [&str; 2] = ["aws-event-cache-engine", "aws-event-cache-intake"]
 ///
 /// When one does not build, or fails.
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(Only::Proxy(options)) = &options.only {
+        return proxy::run(options);
+    }
     for package in PACKAGES {
         let mut cargo = Command::new("cargo");
         // Not `--benches`: that would also run the unit tests, which do not know criterion's arguments.

@@ -36,6 +36,11 @@ pub(crate) fn sdks() -> PathBuf {
     repository().join("harness/sdks")
 }
 
+/// What the proxy is measured against.
+pub(crate) fn peers() -> PathBuf {
+    repository().join("harness/peers")
+}
+
 /// The Python environment of the mock AWS.
 pub(crate) fn python_environment() -> PathBuf {
     built().join("python")

@@ -77,9 +77,18 @@ impl SetupError {
 ///
 /// When a part cannot be installed or built; the message says which.
 pub(crate) fn run(options: &Options) -> Result<(), SetupError> {
-    debian::install()?;
+    debian::install(&debian::TESTS)?;
     tools::install()?;
     python::build()?;
     sdks::build()?;
     options.spinnaker.iter().try_for_each(|&release| java::build(release))
+}
+
+/// Installs what the proxy is measured against.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub(crate) fn peers() -> Result<(), SetupError> {
+    debian::install(&debian::PEERS)
 }

@@ -9,12 +9,13 @@ use super::SetupError;
 use crate::command::{run, say, succeeds};
 
 /// A package, and how to tell that what it brings is there (also when it came by another way).
-struct Package {
+pub(super) struct Package {
     name: &'static str,
     present: fn() -> bool,
 }
 
-const PACKAGES: [Package; 7] = [
+/// What the tests need.
+pub(super) const TESTS: [Package; 7] = [
     Package { name: "redis-server", present: || found("redis-server") },
     Package { name: "mariadb-server", present: || found("mariadbd") && found("mariadb-install-db") },
     Package { name: "postgresql", present: postgres },
@@ -28,10 +29,18 @@ const PACKAGES: [Package; 7] = [
     Package { name: "util-linux", present: || found("setpriv") },
 ];
 
+/// What the proxy is measured against, and by.
+pub(super) const PEERS: [Package; 4] = [
+    Package { name: "nginx-light", present: || found("nginx") },
+    Package { name: "varnish", present: || found("varnishd") },
+    Package { name: "varnish-modules", present: bodyaccess },
+    Package { name: "wrk", present: || found("wrk") },
+];
+
 /// Installs the packages that are missing, without starting the servers that they bring.
-pub(super) fn install() -> Result<(), SetupError> {
+pub(super) fn install(packages: &[Package]) -> Result<(), SetupError> {
     let missing: Vec<&str> =
-        PACKAGES.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
+        packages.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -86,6 +95,12 @@ pub(super) fn found(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
     folders.any(|folder| folder.join(program).is_file())
+}
+
+/// Varnish's module that looks at the body of a request.
+fn bodyaccess() -> bool {
+    let architectures = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    architectures.map(|entry| entry.path().join("varnish/vmods/libvmod_bodyaccess.so")).any(|module| module.is_file())
 }
 
 fn postgres() -> bool {
