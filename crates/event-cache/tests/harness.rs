@@ -49,8 +49,8 @@ impl World {
     /// Starts the service, and waits until it trusts the event stream of every place.
     fn service(&self, mode: &str, redis: &str) -> EventCache {
         let program = Path::new(env!("CARGO_BIN_EXE_aws-event-cache"));
-        let wiring =
-            Wiring { clouddriver: self.clouddriver.url(), redis, topic: &self.topic, mode, stock_interval: STOCK };
+        let (clouddriver, topic) = (self.clouddriver.url(), &self.topic);
+        let wiring = Wiring { clouddriver, redis, topic, mode, stock_interval: STOCK, answer: None };
         let service = EventCache::start(program, &wiring).unwrap();
         let all = |status: &Value, health: Option<&str>| {
             let places = status["places"].as_array().unwrap();

@@ -18,6 +18,18 @@ pub enum Release {
     Spinnaker128,
 }
 
+/// Where a Clouddriver stands.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Place<'a> {
+    /// The port of its web server, for those who must know it before it starts: see [`free_port`](crate::free_port). Any free one if `None`.
+    pub port: Option<u16>,
+    /// The port of the forward proxy on loopback that its AWS clients use (`aws.proxy`); the harness's own if `None`. The client of STS ignores that setting, and
+    /// uses the harness's own always.
+    pub aws_proxy: Option<u16>,
+    /// Further Spring properties, as on its command line (`["--redis.scheduler=sort"]`).
+    pub settings: &'a [&'a str],
+}
+
 /// Clouddriver's providers whose agents read AWS.
 const PROVIDERS: [&str; 2] = [
     "com.netflix.spinnaker.clouddriver.aws.provider.AwsProvider",
@@ -46,7 +58,7 @@ impl Clouddriver {
     ///
     /// When its build or Java is missing, or something does not start.
     pub fn start(release: Release, aws: &MockAws, redis: &Redis) -> Result<Self, StartError> {
-        Self::start_with(release, aws, redis, &[])
+        Self::start_at(release, aws, redis, &Place::default())
     }
 
     /// Starts it with further Spring properties, as on its command line (`["--redis.scheduler=sort"]`).
@@ -55,15 +67,29 @@ impl Clouddriver {
     ///
     /// When its build or Java is missing, or something does not start.
     pub fn start_with(release: Release, aws: &MockAws, redis: &Redis, settings: &[&str]) -> Result<Self, StartError> {
+        Self::start_at(release, aws, redis, &Place { settings, ..Place::default() })
+    }
+
+    /// Starts it at a place of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// When its build or Java is missing, or something does not start.
+    pub fn start_at(release: Release, aws: &MockAws, redis: &Redis, place: &Place<'_>) -> Result<Self, StartError> {
         let folder = folder(None)?;
         let proxy = start_proxy(aws, &folder)?;
-        let proxy_port = proxy.json_line("ready")?["port"].to_string();
-        let (port, process) = with_free_port(|port| {
-            let mut launch = java(release, &proxy_port, redis, &folder)?;
-            launch.arguments.extend(settings.iter().map(|&setting| setting.to_owned()));
+        let own = proxy.json_line("ready")?["port"].to_string();
+        let start = |port: u16| {
+            let mut launch = java(release, &own, redis, &folder)?;
+            launch.arguments.extend(place.settings.iter().map(|&setting| setting.to_owned()));
+            launch.environment.push((
+                "AWS_PROXY_PORT".to_owned(),
+                place.aws_proxy.map_or_else(|| own.clone(), |port| port.to_string()),
+            ));
             launch.environment.push(("HARNESS_PORT".to_owned(), port.to_string()));
             Ok((port, launch.start(folder.path().join("log"))?))
-        })?;
+        };
+        let (port, process) = place.port.map_or_else(|| with_free_port(start), start)?;
         Ok(Self { url: format!("http://127.0.0.1:{port}"), http: Http::new(), process, proxy, _folder: folder })
     }
 
@@ -111,6 +137,25 @@ impl Clouddriver {
         Ok(strings(&self.http.get(&format!("{}/debug/cache/{namespace}?keys=true", self.url))?))
     }
 
+    /// The namespaces of the cache that AWS agents fill.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn namespaces(&self) -> Result<Vec<String>, CallError> {
+        Ok(strings(&self.http.get(&format!("{}/debug/namespaces", self.url))?))
+    }
+
+    /// All that a namespace of the cache holds, by key.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone.
+    pub fn all_cached(&self, namespace: &str) -> Result<Vec<Value>, CallError> {
+        let all = self.http.get(&format!("{}/debug/cache/{namespace}", self.url))?;
+        Ok(all.as_array().cloned().unwrap_or_default())
+    }
+
     /// What the cache holds under a key: `{"id":…,"attributes":{…},"relationships":{…}}`; `None` if nothing.
     ///
     /// # Errors
@@ -120,6 +165,25 @@ impl Clouddriver {
         let url = format!("{}/debug/cache/{namespace}", self.url);
         let found = self.http.query(&url, &[("id", key)])?;
         Ok(found.as_array().and_then(|items| items.first()).cloned())
+    }
+
+    /// Has Clouddriver refresh something now, as its users and pipelines do: `POST /cache/aws/{kind}`. Gives what it says that it cached.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone, or its handler fails.
+    pub fn refresh(&self, kind: &str, what: &Value) -> Result<Value, CallError> {
+        self.http.post(&format!("{}/cache/aws/{kind}", self.url), what)
+    }
+
+    /// Has Clouddriver's own classes read what one of its operations reads before it acts; `GET /debug/operations` of the harness lists them. `headers` are
+    /// those that Spinnaker's services send each other, such as the user's name.
+    ///
+    /// # Errors
+    ///
+    /// When Clouddriver is gone, or the reading fails.
+    pub fn operation_reads(&self, operation: &str, headers: &[(&str, &str)], what: &Value) -> Result<Value, CallError> {
+        self.http.post_with(&format!("{}/debug/operations/{operation}", self.url), headers, what)
     }
 
     /// Waits until every agent that reads AWS has run well once, and gives the types of those that have not after `patience`.
@@ -189,7 +253,6 @@ fn java(release: Release, proxy: &str, redis: &Redis, folder: &TempDir) -> Resul
     ]);
     launch.arguments = arguments;
     launch.environment = [
-        ("AWS_PROXY_PORT", proxy.to_owned()),
         ("REDIS_URL", redis.url()),
         ("HARNESS_PLUGINS", folder.path().join("plugins").display().to_string()),
         ("AWS_REGION", "us-west-2".to_owned()),

@@ -1,14 +1,16 @@
 //! The service itself, as a process.
 
 use std::fs;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::Http;
-use crate::process::{Launch, Process, eventually, folder, with_free_port};
+use crate::process::{Launch, Process, eventually, folder, free_port, run, with_free_port};
 use crate::{CallError, StartError, Topic};
 
 /// What the service is told.
@@ -24,6 +26,21 @@ pub struct Wiring<'a> {
     pub mode: &'a str,
     /// How often Clouddriver polls by itself: 30 s unless it was told otherwise.
     pub stock_interval: Duration,
+    /// Its answer arm; `None` if it has none.
+    pub answer: Option<AnswerWiring<'a>>,
+}
+
+/// What the service's answer arm is told.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerWiring<'a> {
+    /// `pass`, `observe` or `serve`.
+    pub mode: &'a str,
+    /// What stands in for AWS: `http://127.0.0.1:<port>`.
+    pub upstream: &'a str,
+    /// Accounts of access keys that do not carry theirs.
+    pub keys: &'a [(&'a str, &'a str)],
+    /// Whether it makes itself a certificate authority, for clients that speak TLS to AWS.
+    pub tls: bool,
 }
 
 /// The running service: accounts from Clouddriver, agents' locks in Redis, messages from one topic, the shipped production profile, and a store of its own.
@@ -32,7 +49,32 @@ pub struct EventCache {
     url: String,
     http: Http,
     process: Process,
+    answering: Option<Answering>,
     _folder: TempDir,
+}
+
+/// Where a service answers in AWS's place.
+#[derive(Debug, Clone)]
+pub struct Answering {
+    address: SocketAddr,
+    authority: Option<PathBuf>,
+}
+
+impl Answering {
+    /// The forward proxy's address on loopback.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:<port>`: what `HTTPS_PROXY` is set to.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The certificate of its authority, as a PEM file to be trusted; `None` if it has none.
+    pub fn authority(&self) -> Option<&Path> {
+        self.authority.as_deref()
+    }
 }
 
 impl EventCache {
@@ -42,14 +84,39 @@ impl EventCache {
     ///
     /// When it does not start.
     pub fn start(program: &Path, wiring: &Wiring<'_>) -> Result<Self, StartError> {
-        let (port, process, folder) = with_free_port(|port| {
+        with_free_port(|port| {
             let folder = folder(None)?;
-            let config = write_config(folder.path(), port, wiring)?;
+            let answering = wiring.answer.map(|answer| answering(program, folder.path(), &answer)).transpose()?;
+            let config = write_config(folder.path(), port, wiring, answering.as_ref())?;
             let mut launch = Launch::new("aws-event-cache", program.to_path_buf(), r#""listening""#);
             launch.arguments = ["serve", "--config", &config].map(str::to_owned).into();
-            Ok((port, launch.start(folder.path().join("log"))?, folder))
-        })?;
-        Ok(Self { url: format!("http://127.0.0.1:{port}"), http: Http::new(), process, _folder: folder })
+            let process = launch.start(folder.path().join("log"))?;
+            let url = format!("http://127.0.0.1:{port}");
+            Ok(Self { url, http: Http::new(), process, answering, _folder: folder })
+        })
+    }
+
+    /// Where it answers in AWS's place; `None` if it was told not to.
+    pub fn answering(&self) -> Option<&Answering> {
+        self.answering.as_ref()
+    }
+
+    /// What it answered instead of AWS, and what it asked AWS nevertheless: `GET /v1/savings`.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone, or has no answer arm.
+    pub fn savings(&self) -> Result<Value, CallError> {
+        self.http.get(&format!("{}/v1/savings", self.url))
+    }
+
+    /// The answer arm's own account of itself: `GET /v1/answer`.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone, or has no answer arm.
+    pub fn answers(&self) -> Result<Value, CallError> {
+        self.http.get(&format!("{}/v1/answer", self.url))
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -111,17 +178,37 @@ impl EventCache {
     }
 }
 
-fn write_config(folder: &Path, port: u16, wiring: &Wiring<'_>) -> Result<String, StartError> {
+/// A free port, and an authority if one is wanted: what the configuration has to name.
+fn answering(program: &Path, folder: &Path, answer: &AnswerWiring<'_>) -> Result<Answering, StartError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+    let authority = if answer.tls { Some(make_authority(program, &folder.join("ca"))?) } else { None };
+    Ok(Answering { address, authority })
+}
+
+/// Has the program make a certificate authority in this folder; gives the file of its root certificate.
+fn make_authority(program: &Path, folder: &Path) -> Result<PathBuf, StartError> {
+    let mut command = Command::new(program);
+    run("aws-event-cache ca init", command.args(["ca", "init", "--folder"]).arg(folder))?;
+    Ok(folder.join("root.pem"))
+}
+
+fn write_config(
+    folder: &Path,
+    port: u16,
+    wiring: &Wiring<'_>,
+    answering: Option<&Answering>,
+) -> Result<String, StartError> {
     let write = |name: &str, text: &str| -> Result<String, StartError> {
         let path = folder.join(name);
         fs::write(&path, text).map_err(StartError::io("write", &path))?;
         Ok(path.display().to_string())
     };
     let root = write("root.pem", wiring.topic.root_pem())?;
-    let Wiring { clouddriver, redis, topic, mode, stock_interval } = wiring;
+    let Wiring { clouddriver, redis, topic, mode, stock_interval, answer } = wiring;
     let interval = stock_interval.as_secs();
     let store = folder.join("state.redb").display().to_string();
     let (arn, endpoint) = (topic.arn(), topic.endpoint());
+    let answer = answer.zip(answering).map(|(answer, at)| answer_section(folder, &answer, at)).unwrap_or_default();
     let config = format!(
         "accounts:
   discover: true
@@ -139,7 +226,23 @@ intake:
 server: {{listen: \"127.0.0.1:{port}\"}}
 store: {{path: \"{store}\"}}
 log: {{format: json, level: info}}
-"
+{answer}"
     );
     write("config.yaml", &config)
+}
+
+fn answer_section(folder: &Path, answer: &AnswerWiring<'_>, at: &Answering) -> String {
+    let AnswerWiring { mode, upstream, keys, tls } = answer;
+    let keys: Vec<String> = keys.iter().map(|(key, account)| format!("\"{key}\": \"{account}\"")).collect();
+    let authority = if *tls { format!("  ca: \"{}\"\n", folder.join("ca").display()) } else { String::new() };
+    format!(
+        "answer:
+  mode: {mode}
+  listen: \"{}\"
+  upstream: {{endpoint: \"{upstream}\"}}
+  keys: {{{}}}
+{authority}",
+        at.address,
+        keys.join(", ")
+    )
 }

@@ -77,6 +77,12 @@ impl Http {
         json(url, &text(url, self.0.post(url).send_json(body))?)
     }
 
+    /// As [`Http::post`], with headers.
+    pub(crate) fn post_with(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Value, CallError> {
+        let request = headers.iter().fold(self.0.post(url), |request, &(name, value)| request.header(name, value));
+        json(url, &text(url, request.send_json(body))?)
+    }
+
     pub(crate) fn form(&self, url: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Result<String, CallError> {
         let request = headers.iter().fold(self.0.post(url), |request, &(name, value)| request.header(name, value));
         text(url, request.send_form(form.iter().copied()))

@@ -42,13 +42,13 @@ mod redis;
 pub mod sigv4;
 mod topic;
 
-pub use clouddriver::{Clouddriver, Release};
+pub use clouddriver::{Clouddriver, Place, Release};
 pub use error::StartError;
-pub use event_cache::{EventCache, Wiring};
+pub use event_cache::{AnswerWiring, Answering, EventCache, Wiring};
 pub use http::CallError;
 pub use mariadb::MariaDb;
 pub use mock_aws::{MockAccount, MockAws};
 pub use postgres::Postgres;
-pub use process::eventually;
+pub use process::{eventually, free_port};
 pub use redis::Redis;
 pub use topic::Topic;

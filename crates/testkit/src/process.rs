@@ -222,8 +222,12 @@ pub(crate) fn with_free_port<T>(start: impl Fn(u16) -> Result<T, StartError>) ->
     }
 }
 
-/// A loopback port that nobody listens on now.
-pub(crate) fn free_port() -> Result<u16, StartError> {
+/// A loopback port that nobody listens on now. Nothing keeps it free: whoever needs it takes it soon.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn free_port() -> Result<u16, StartError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(StartError::io("listen on", "127.0.0.1:0"))?;
     let address = listener.local_addr().map_err(StartError::io("listen on", "127.0.0.1:0"))?;
     Ok(address.port())

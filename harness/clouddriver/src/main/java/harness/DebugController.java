@@ -4,12 +4,17 @@ import com.netflix.spinnaker.cats.agent.Agent;
 import com.netflix.spinnaker.cats.cache.Cache;
 import com.netflix.spinnaker.cats.cache.CacheData;
 import com.netflix.spinnaker.cats.provider.ProviderRegistry;
+import com.netflix.spinnaker.clouddriver.aws.cache.Keys;
+import com.netflix.spinnaker.clouddriver.core.provider.agent.Namespace;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.springframework.util.MultiValueMap;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
@@ -43,6 +48,14 @@ public class DebugController {
         .sorted(Comparator.comparing(CacheData::getId))
         .map(DebugController::view)
         .collect(Collectors.toList());
+  }
+
+  /** Every namespace that Clouddriver's core and its AWS provider know. */
+  @GetMapping("/debug/namespaces")
+  Set<String> namespaces() {
+    Stream<String> core = Stream.of(Namespace.values()).map(Namespace::getNs);
+    Stream<String> aws = Stream.of(Keys.Namespace.values()).map(Keys.Namespace::getNs);
+    return Stream.concat(core, aws).collect(Collectors.toCollection(TreeSet::new));
   }
 
   private static Map<String, Object> view(CacheData item) {

@@ -2,14 +2,17 @@ package harness;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.netflix.spinnaker.clouddriver.security.config.SecurityConfig;
+import com.netflix.spinnaker.filters.AuthenticatedRequestFilter;
 import java.util.Map;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.ComponentScan;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.Primary;
+import org.springframework.core.Ordered;
 import org.springframework.http.converter.json.Jackson2ObjectMapperBuilder;
 import org.springframework.scheduling.annotation.EnableScheduling;
 
@@ -21,7 +24,12 @@ import org.springframework.scheduling.annotation.EnableScheduling;
 @Configuration
 @EnableScheduling
 @EnableAutoConfiguration
-@Import({SecurityConfig.class, CloudController.class, DebugController.class})
+@Import({
+  SecurityConfig.class,
+  CloudController.class,
+  DebugController.class,
+  OperationsController.class
+})
 @ComponentScan({"com.netflix.spinnaker.config", "com.netflix.spinnaker.clouddriver.config"})
 public class HarnessApp {
 
@@ -29,6 +37,15 @@ public class HarnessApp {
     new SpringApplicationBuilder(HarnessApp.class)
         .properties(Map.of("spring.application.name", "clouddriver"))
         .run(args);
+  }
+
+  /** Who asks, from the headers of Spinnaker's services: the web module registers it in the same way. */
+  @Bean
+  FilterRegistrationBean<AuthenticatedRequestFilter> authenticatedRequestFilter() {
+    FilterRegistrationBean<AuthenticatedRequestFilter> registration =
+        new FilterRegistrationBean<>(new AuthenticatedRequestFilter(true));
+    registration.setOrder(Ordered.HIGHEST_PRECEDENCE + 1);
+    return registration;
   }
 
   /** Clouddriver's modules bring several mappers; Spring wants to be told which one is meant. */
