@@ -1,7 +1,7 @@
 //! CBOR (RFC 8949), as Smithy's RPC v2 uses it: texts as names, tag 1 for times, everything definite or indefinite.
 
 use ciborium_io::Read as _;
-use ciborium_ll::{Decoder, Header, simple};
+use ciborium_ll::{Decoder, Error, Header, simple};
 
 use super::{DEEPEST, Kind, Step, Stop, Visit};
 
@@ -118,7 +118,7 @@ impl<V: Visit> Walker<'_, '_, V> {
         let mut buffer = [0; 256];
         let mut segments = self.from.text(length);
         while let Some(mut segment) = segments.pull().map_err(|_| Stop::Malformed)? {
-            while let Some(piece) = segment.pull(&mut buffer).map_err(|_| Stop::NotText)? {
+            while let Some(piece) = segment.pull(&mut buffer).map_err(broken)? {
                 whole.extend_from_slice(piece.as_bytes());
             }
         }
@@ -135,6 +135,14 @@ impl<V: Visit> Walker<'_, '_, V> {
             }
         }
         Ok(whole)
+    }
+}
+
+/// A text that ends too early, or is none.
+fn broken<E>(error: Error<E>) -> Stop {
+    match error {
+        Error::Io(_) => Stop::Malformed,
+        Error::Syntax(_) => Stop::NotText,
     }
 }
 
