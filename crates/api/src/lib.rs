@@ -10,13 +10,14 @@
 //! | `POST /v1/refresh`, `DELETE /v1/refresh/{id}`, `POST /v1/refresh/{id}/cancel` | operate | refresh by hand, take it back |
 //! | `GET /v1/refresh`, `GET /v1/refresh/{id}` | read | how far they are |
 //! | `POST /v1/overrides`, `DELETE /v1/overrides/{id}`, `POST` and `DELETE /v1/kill-switch`, `POST /v1/release` | operate | steer at run time, always with an end |
-//! | `GET /v1/overrides`, `/v1/status`, `/v1/status/scopes`, `/v1/events`, `/v1/kinds`, `/v1/audit`, `/v1/openapi.json`, `/v1/log-level` | read | how everything stands |
+//! | `GET /v1/overrides`, `/v1/status`, `/v1/status/scopes`, `/v1/savings`, `/v1/answer`, `/v1/events`, `/v1/kinds`, `/v1/audit`, `/v1/openapi.json`, `/v1/log-level` | read | how everything stands |
 //! | `PUT /v1/log-level` | admin | turn the log |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | none, or read | probes and Prometheus |
 //!
 //! What it promises: a call without the right role changes nothing; every change is in the audit list before it happens; whoever calls is known by the token
 //! and never by what the request says of itself; no request, however odd, is answered with a fault of ours.
 
+mod answer;
 mod audit;
 mod auth;
 mod body;
@@ -37,6 +38,7 @@ mod status_schema;
 pub mod log_level;
 pub mod prometheus;
 
+pub use answer::AnswerArm;
 pub use auth::{BadToken, ListenerRefused, Role, Token, Tokens, check_listener};
 pub use control::{Control, EngineAndStore, Neighbours, NotNow, OrderRefused};
 pub use error::ErrorBody;

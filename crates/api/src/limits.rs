@@ -32,6 +32,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/health/live",
     "/health/ready",
     "/metrics",
+    "/v1/answer",
     "/v1/audit",
     "/v1/events",
     "/v1/kill-switch",
@@ -44,6 +45,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/v1/refresh/{id}",
     "/v1/refresh/{id}/cancel",
     "/v1/release",
+    "/v1/savings",
     "/v1/status",
     "/v1/status/scopes",
 ];

@@ -24,6 +24,7 @@ use crate::state::ApiState;
         (name = "refresh", description = "Have Clouddriver read something again, and watch it"),
         (name = "overrides", description = "Change something at run time, with an end"),
         (name = "status", description = "How everything stands"),
+        (name = "answer", description = "The proxy that answers AWS reads from a cache"),
         (name = "service", description = "The service itself"),
         (name = "health", description = "For probes and Prometheus"),
     )

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_event_cache_model::{
-    AccountId, Environment, KindId, Override, OverrideId, OverrideScope, Region, Setting, Timestamp,
+    AccountId, Accounts, AnswerMode, Environment, KindId, Override, OverrideId, OverrideScope, Region, Setting,
+    Timestamp,
 };
 use axum::Json;
 use axum::extract::{Path, State};
@@ -29,7 +30,7 @@ const MOST: usize = 256;
 /// Shortest and longest cadence: below ten seconds a poll would be asked for before the last one has ended; above a day a lost event would go unseen for longer.
 const CADENCE: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(10), SignedDuration::from_hours(24));
 
-/// An override: where, exactly one of `cadence`, `profile`, `budget` and `killSwitch`, until when, and why.
+/// An override: where, exactly one of `cadence`, `profile`, `budget`, `killSwitch` and `answer`, until when, and why.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct OverrideBody {
@@ -49,6 +50,9 @@ pub(crate) struct OverrideBody {
     budget: Option<f64>,
     /// Let every agent go and touch nothing. Only `true` makes sense.
     kill_switch: Option<bool>,
+    /// Let the answer arm do no more than this: `pass` or `observe`. It may also name an account that Clouddriver does not serve, by its AWS id.
+    #[schema(example = "pass")]
+    answer: Option<String>,
     /// When it ends. This or `for` is needed; at most seven days ahead.
     #[schema(format = DateTime)]
     expires: Option<String>,
@@ -70,6 +74,7 @@ impl Fields for OverrideBody {
         "profile",
         "budget",
         "killSwitch",
+        "answer",
         "expires",
         "for",
         "reason",
@@ -136,6 +141,9 @@ pub(crate) struct OverrideView {
     /// Let every agent go and touch nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     kill_switch: Option<bool>,
+    /// Let the answer arm do no more than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'static str>,
     /// When it ends by itself.
     #[schema(format = DateTime)]
     expires: String,
@@ -164,13 +172,13 @@ pub(crate) struct Released {
 
 impl From<Override> for OverrideView {
     fn from(of: Override) -> Self {
-        let (mut cadence, mut profile, mut budget, mut kill_switch) = (None, None, None, None);
+        let (mut cadence, mut profile, mut budget, mut kill_switch, mut answer) = (None, None, None, None, None);
         match &of.setting {
             Setting::Cadence(every) => cadence = Some(in_words(*every)),
             Setting::Profile(environment) => profile = Some(environment.to_string()),
             Setting::Budget(share) => budget = Some(*share),
             Setting::KillSwitch => kill_switch = Some(true),
-            Setting::Answer(_) => {}
+            Setting::Answer(mode) => answer = Some(mode.as_str()),
         }
         Self {
             id: of.id.0.to_string(),
@@ -181,6 +189,7 @@ impl From<Override> for OverrideView {
             profile,
             budget,
             kill_switch,
+            answer,
             expires: of.expires.to_string(),
             set_by: of.set_by,
             set: of.set.to_string(),
@@ -210,6 +219,10 @@ fn checked(
 fn scope(body: &OverrideBody, state: &ApiState) -> Result<OverrideScope, Invalid> {
     let accounts = state.accounts();
     let words = |text: &Option<String>| text.iter().cloned().collect::<Vec<_>>();
+    if body.answer.is_some() {
+        let kind = first(order::kinds(&words(&body.kind), state.catalog())?);
+        return Ok(OverrideScope { kind, ..answered_place(body, &accounts)? });
+    }
     let chosen = order::chosen_accounts(&words(&body.account), &accounts)?;
     let regions = order::regions(&words(&body.region), chosen.as_deref(), &accounts)?;
     let kinds = order::kinds(&words(&body.kind), state.catalog())?;
@@ -217,24 +230,56 @@ fn scope(body: &OverrideBody, state: &ApiState) -> Result<OverrideScope, Invalid
     Ok(OverrideScope { account, region: first::<Region>(regions), kind: first::<KindId>(kinds) })
 }
 
+/// Where an override of the answer arm applies. Its clients' accounts and regions need not be Clouddriver's, so that both may be named although nobody knows them.
+fn answered_place(body: &OverrideBody, accounts: &Accounts) -> Result<OverrideScope, Invalid> {
+    let word = |text: &Option<String>| text.iter().cloned().collect::<Vec<_>>();
+    let account = word(&body.account);
+    let account = match order::some("account", &account)?.as_deref() {
+        Some([id]) if AccountId::new(*id).is_ok() => AccountId::new(*id).ok(),
+        Some(_) => order::chosen_accounts(&account, accounts)?.and_then(|c| c.first().map(|a| a.account.clone())),
+        None => None,
+    };
+    let region = word(&body.region);
+    let region = order::some("region", &region)?.and_then(|words| words.first().copied());
+    let parse = |word: &str| {
+        let form = || Invalid::new("region", "write an AWS region such as eu-west-1; leave it out for all").value(word);
+        Region::new(word.to_ascii_lowercase()).map_err(|_| form())
+    };
+    Ok(OverrideScope { account, region: region.map(parse).transpose()?, kind: None })
+}
+
 fn first<T>(items: Option<Vec<T>>) -> Option<T> {
     items.and_then(|items| items.into_iter().next())
 }
 
 fn setting(body: &OverrideBody, environments: &[Environment]) -> Result<Setting, Invalid> {
-    match (&body.cadence, &body.profile, body.budget, body.kill_switch) {
-        (Some(text), None, None, None) => cadence(text),
-        (None, Some(name), None, None) => profile(name, environments),
-        (None, None, Some(share), None) if share > 0.0 && share <= 1.0 => Ok(Setting::Budget(share)),
-        (None, None, Some(share), None) => {
+    match (&body.cadence, &body.profile, body.budget, body.kill_switch, &body.answer) {
+        (Some(text), None, None, None, None) => cadence(text),
+        (None, Some(name), None, None, None) => profile(name, environments),
+        (None, None, Some(share), None, None) if share > 0.0 && share <= 1.0 => Ok(Setting::Budget(share)),
+        (None, None, None, None, Some(mode)) => answer(mode),
+        (None, None, Some(share), None, None) => {
             Err(Invalid::new("budget", "the share must be above 0 and at most 1").value(&share.to_string()))
         }
-        (None, None, None, Some(true)) => Ok(Setting::KillSwitch),
-        (None, None, None, Some(false)) => {
+        (None, None, None, Some(true), None) => Ok(Setting::KillSwitch),
+        (None, None, None, Some(false), None) => {
             Err(Invalid::new("killSwitch", "only true sets it; to end it, DELETE /v1/kill-switch").value("false"))
         }
-        _ => Err(Invalid::new("cadence", "exactly one of cadence, profile, budget and killSwitch is needed")),
+        _ => Err(Invalid::new("cadence", "exactly one of cadence, profile, budget, killSwitch and answer is needed")),
     }
+}
+
+fn answer(word: &str) -> Result<Setting, Invalid> {
+    let modes = [AnswerMode::Pass, AnswerMode::Observe];
+    let why = match word.trim() {
+        "serve" => "an override can only hold the answer arm back, with pass or observe; answer.mode lets it serve",
+        _ => "the answer arm can be held back with pass or observe",
+    };
+    modes
+        .into_iter()
+        .find(|mode| mode.as_str() == word.trim())
+        .map(Setting::Answer)
+        .ok_or_else(|| Invalid::new("answer", why).value(word).nearest(nearest(word, modes.map(AnswerMode::as_str))))
 }
 
 fn cadence(text: &str) -> Result<Setting, Invalid> {
@@ -281,7 +326,8 @@ fn expiry(body: &OverrideBody, now: Timestamp) -> Result<Timestamp, Invalid> {
 async fn put(state: &ApiState, asked: &Asked, body: OverrideBody) -> Result<Override, ApiError> {
     let now = state.now();
     let (scope, setting, expires) = checked(&body, state, now)?;
-    let most = if setting == Setting::KillSwitch { 2 * MOST } else { MOST };
+    let is_switch = matches!(setting, Setting::KillSwitch | Setting::Answer(AnswerMode::Pass));
+    let most = if is_switch { 2 * MOST } else { MOST };
     if state.control().overrides().len() >= most {
         return Err(ApiError::NothingMatches(format!("there are {most} overrides already; remove some first")));
     }

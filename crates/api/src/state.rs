@@ -9,6 +9,7 @@ use aws_event_cache_model::{Accounts, Environment, Timestamp};
 use ipnet::IpNet;
 use tokio::sync::{Semaphore, watch};
 
+use crate::answer::AnswerArm;
 use crate::auth::Tokens;
 use crate::control::Control;
 use crate::health::Readiness;
@@ -58,6 +59,8 @@ impl Default for Settings {
 pub struct Parts {
     /// Engine and store.
     pub control: Arc<dyn Control>,
+    /// The answer arm; `None` while it is off.
+    pub answer: Option<AnswerArm>,
     /// The kinds.
     pub catalog: Arc<Catalog>,
     /// The accounts, as they are now.
@@ -112,6 +115,10 @@ impl ApiState {
 
     pub(crate) fn control(&self) -> &dyn Control {
         &*self.0.parts.control
+    }
+
+    pub(crate) fn answer(&self) -> Option<&AnswerArm> {
+        self.0.parts.answer.as_ref()
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_event_cache_catalog::Coverage;
-use aws_event_cache_model::{AccountId, Accounts, DriveMode, Environment, KindId, Place, Profile, Region};
+use aws_event_cache_model::{AccountId, Accounts, AnswerMode, DriveMode, Environment, KindId, Place, Profile, Region};
 use serde::{Serialize, Serializer};
 
 use crate::config::Config;
@@ -17,6 +17,8 @@ use crate::kinds::{KnownKind, KnownKinds};
 pub struct Effective {
     /// What may be done to Clouddriver.
     pub mode: DriveMode,
+    /// What the answer arm may do where nothing else is said, `pass`, `observe` or `serve`; `off`: there is none.
+    pub answer: &'static str,
     /// Profiles that hold somewhere.
     pub profiles: BTreeMap<Environment, EffectiveProfile>,
     /// Every account and region.
@@ -85,6 +87,8 @@ pub struct EffectiveKind {
     pub hot_ceiling: Duration,
     /// What set the ceiling.
     pub ceiling_from: CeilingFrom,
+    /// What the answer arm may do with its reads.
+    pub answer: &'static str,
 }
 
 /// What set a ceiling.
@@ -111,7 +115,7 @@ impl Effective {
         let used = |name: &&Environment| places.iter().any(|place| place.environment == **name);
         let profiles =
             config.profiles.keys().filter(used).map(|name| (name.clone(), numbers(&config.profiles[name]))).collect();
-        Self { mode: config.mode, profiles, places }
+        Self { mode: config.mode, answer: word(config.answer.mode), profiles, places }
     }
 }
 
@@ -124,10 +128,16 @@ fn effective_place(config: &Config, kinds: &KnownKinds, accounts: &Accounts, pla
         .or_else(|| config.profiles.get_key_value(&config.fallback))
         .expect("invariant: the fallback has a profile");
     let names = accounts.of(&place.account).filter(|a| a.regions.contains(&place.region)).map(|a| a.name.clone());
+    let names: Vec<String> = names.collect();
+    let answer = |kind: &KnownKind| word(config.answer.mode_of(&place.account, &names, &kind.id));
     EffectivePlace {
-        names: names.collect(),
         environment: environment.clone(),
-        kinds: kinds.0.iter().map(|kind| effective_kind(profile, kind)).collect(),
+        kinds: kinds
+            .0
+            .iter()
+            .map(|kind| EffectiveKind { answer: answer(kind), ..effective_kind(profile, kind) })
+            .collect(),
+        names,
         account: place.account,
         region: place.region,
     }
@@ -153,7 +163,12 @@ fn effective_kind(profile: &Profile, kind: &KnownKind) -> EffectiveKind {
             profile.hot_ceiling.max(floor).min(ceiling)
         },
         ceiling_from,
+        answer: word(None),
     }
+}
+
+fn word(mode: Option<AnswerMode>) -> &'static str {
+    mode.map_or("off", AnswerMode::as_str)
 }
 
 fn numbers(profile: &Profile) -> EffectiveProfile {

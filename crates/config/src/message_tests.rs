@@ -694,3 +694,22 @@ fn modes_accounts_kinds_and_budget_take_effect_at_once_and_the_listener_at_the_n
     assert_eq!(with_effect(schema::Effect::Reload), at_once);
     assert_eq!(with_effect(schema::Effect::Restart), ["answer.listen", "answer.memory"]);
 }
+
+#[test]
+fn of_an_accounts_and_a_kinds_mode_the_more_cautious_holds_and_each_stands_in_place_of_the_default() {
+    let text = "answer: {mode: observe, accounts: {prod: serve, '444455556666': pass}, kinds: {gadget: serve}}\n";
+    let answer = parse(&with(text)).unwrap().0.answer;
+    let (one, other) = (AccountId::new("111122223333").unwrap(), AccountId::new("444455556666").unwrap());
+    let (widget, gadget) = (KindId::new("widget").unwrap(), KindId::new("gadget").unwrap());
+    let prod = ["prod".to_owned()];
+    for (account, names, kind, mode) in [
+        (&one, &prod[..], &widget, AnswerMode::Serve),
+        (&one, &[][..], &widget, AnswerMode::Observe),
+        (&one, &[][..], &gadget, AnswerMode::Serve),
+        (&other, &[][..], &gadget, AnswerMode::Pass),
+        (&other, &prod[..], &widget, AnswerMode::Pass),
+    ] {
+        assert_eq!(answer.mode_of(account, names, kind), Some(mode), "{account} {names:?} {kind}");
+    }
+    assert_eq!(parse(BASE).unwrap().0.answer.mode_of(&one, &prod, &widget), None);
+}

@@ -222,7 +222,7 @@ async fn status_shows_engine_and_store_and_scopes_can_be_chosen() {
 }
 
 /// Every field that is shown is documented under its schema, and every documented one is shown.
-fn compare(document: &Value, schema: &Value, shown: &Value, at: &str) {
+pub(crate) fn compare(document: &Value, schema: &Value, shown: &Value, at: &str) {
     if let Some(name) = schema["$ref"].as_str() {
         return compare(document, document.pointer(name.trim_start_matches('#')).unwrap(), shown, at);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod access;
+mod answering;
 mod document;
 mod engine_and_store;
 mod operating;

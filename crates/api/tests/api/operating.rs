@@ -13,9 +13,13 @@ fn at(seconds: i64) -> String {
 #[tokio::test]
 async fn each_setting_can_be_overridden_with_an_end() {
     let api = Api::new();
-    for (field, value) in
-        [("cadence", json!("15m")), ("profile", json!("staging")), ("budget", json!(0.25)), ("killSwitch", json!(true))]
-    {
+    for (field, value) in [
+        ("cadence", json!("15m")),
+        ("profile", json!("staging")),
+        ("budget", json!(0.25)),
+        ("killSwitch", json!(true)),
+        ("answer", json!("pass")),
+    ] {
         let answer =
             api.post("/v1/overrides", json!({field: value, "for": "2h", "reason": "deploy"})).await.expect(201);
         assert_eq!(answer.json[field], value);
@@ -24,7 +28,7 @@ async fn each_setting_can_be_overridden_with_an_end() {
     let set = api.told(|told| told.overrides.clone());
     assert_eq!(set[0].setting, Setting::Cadence(std::time::Duration::from_secs(900)));
     assert_eq!(set[0].expires.as_second() - NOW, 7_200);
-    assert_eq!(api.get("/v1/overrides").await.expect(200).json["overrides"].as_array().unwrap().len(), 4);
+    assert_eq!(api.get("/v1/overrides").await.expect(200).json["overrides"].as_array().unwrap().len(), 5);
 }
 
 #[tokio::test]

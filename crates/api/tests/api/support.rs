@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use aws_event_cache_api::log_level;
 use aws_event_cache_api::prometheus::Metrics;
 use aws_event_cache_api::{
-    ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport, Token, Tokens, router,
+    AnswerArm, ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport, Token, Tokens,
+    router,
 };
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
@@ -240,11 +241,12 @@ pub(crate) struct Setup {
     pub(crate) tokens: Tokens,
     pub(crate) settings: Settings,
     pub(crate) accounts: Accounts,
+    pub(crate) answer: Option<AnswerArm>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { tokens: tokens(), settings: Settings::default(), accounts: accounts() }
+        Self { tokens: tokens(), settings: Settings::default(), accounts: accounts(), answer: None }
     }
 }
 
@@ -265,6 +267,7 @@ impl Api {
         let (log, log_level) = log_level::filter::<Registry>("info".parse().unwrap());
         let state = ApiState::new(Parts {
             control,
+            answer: setup.answer,
             catalog: Arc::new(catalog()),
             accounts: watch::channel(Arc::new(setup.accounts)).1,
             environments: watch::channel(environments.to_vec()).1,

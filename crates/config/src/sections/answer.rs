@@ -138,6 +138,14 @@ pub(crate) const KEYS: &[Key] = &[
         effect: Reload,
     },
     Key {
+        path: "answer.drain",
+        form: Form::Duration { least: 0.0, most: 900.0 },
+        default: Default::Is("10s"),
+        what: "How long calls under way may take to end when the service ends. What is cut off then is called again by its client. Kubernetes' `terminationGracePeriodSeconds` must be longer by 20 s.",
+        when: "Clients wait for long calls, such as Lambda's synchronous invocations (up to `15m`).",
+        effect: Reload,
+    },
+    Key {
         path: "answer.keys",
         form: Form::Named("access key id"),
         default: Default::None("the account is read from the key id itself"),
@@ -189,6 +197,8 @@ pub struct AnswerSettings {
     pub stale_if_error: Duration,
     /// How much of AWS's rates forwarded calls may use.
     pub budget: AnswerBudget,
+    /// How long calls under way may take to end when the service ends.
+    pub drain: Duration,
     /// Accounts of keys that do not carry theirs.
     pub keys: BTreeMap<String, AccountId>,
     /// What clients must prove.
@@ -201,6 +211,20 @@ pub struct AnswerSettings {
     pub hosts: Hosts,
     /// How AWS is reached.
     pub upstream: AnswerUpstream,
+}
+
+impl AnswerSettings {
+    /// The mode that holds for a kind in an account, known by these names in Spinnaker, before overrides: an account's or a kind's own mode stands in place of the
+    /// default, and of both the more cautious holds. `None`: the answer arm is off.
+    pub fn mode_of(&self, account: &AccountId, names: &[String], kind: &KindId) -> Option<AnswerMode> {
+        let default = self.mode?;
+        let about = |word: &AccountWord| match word {
+            AccountWord::Id(id) => id == account,
+            AccountWord::Name(name) => names.contains(name),
+        };
+        let accounts = self.accounts.iter().filter(|(word, _)| about(word)).map(|(_, mode)| *mode);
+        accounts.chain(self.kinds.get(kind).copied()).min().or(Some(default))
+    }
 }
 
 /// `answer.budget`.
@@ -243,6 +267,7 @@ pub(crate) fn read(root: &Section<'_>, accounts: Option<&AccountSettings>) -> Op
     let pass_file = section.value("passFile");
     let (memory, largest_answer) = sizes(&section);
     let (admission, stale_if_error) = (section.value("admission"), section.value("staleIfError"));
+    let drain = section.value("drain");
     let budget = section.section("budget");
     let (share, hold) = (budget.value("share"), budget.value("hold"));
     Some(AnswerSettings {
@@ -256,6 +281,7 @@ pub(crate) fn read(root: &Section<'_>, accounts: Option<&AccountSettings>) -> Op
         admission: admission?,
         stale_if_error: stale_if_error?,
         budget: AnswerBudget { share: share?, hold: hold? },
+        drain: drain?,
         keys,
         credentials: network.credentials,
         ca: network.ca,
