@@ -10,11 +10,23 @@ use aws_event_cache_clock::Clock;
 use aws_event_cache_model::seam::HintSink;
 use aws_event_cache_model::{Evidence, Scope};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::ca::Authority;
+use crate::connection::Shared;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::hosts::Hosts;
+use crate::listen::accept;
+use crate::proxy_auth::ProxyAuth;
 use crate::settings::Settings;
+use crate::tls::Tls;
+use crate::tunnel::Tunnels;
 use crate::upstream::Upstream;
+
+/// So long before the certificate authority ends it is complained of at start: clients need time to get another root.
+const WARNED_BEFORE: Duration = Duration::from_secs(90 * 86_400);
 
 /// Who is told what re-reading showed.
 pub type EvidenceSink = Arc<dyn Fn(&Scope, Evidence) + Send + Sync>;
@@ -37,11 +49,12 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-/// An open proxy.
+/// An open proxy. Dropped without [`Proxy::close`], it closes at once.
 pub struct Proxy {
     address: SocketAddr,
-    #[expect(dead_code, reason = "skeleton")]
-    exchange: Arc<Exchange>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+    ended: CancellationToken,
 }
 
 impl Proxy {
@@ -50,12 +63,15 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`] names the setting that cannot be used.
     pub async fn open(parts: Parts) -> Result<Self, ProxyError> {
+        let closing = CancellationToken::new();
         let address = parts.settings.listen;
-        let upstream = Upstream::new(&parts.settings.upstream)?;
-        let exchange = Arc::new(Exchange::new(&parts, upstream));
+        let shared = shared(parts, closing.clone())?;
         let refused = |source| ProxyError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
-        Ok(Self { address: listener.local_addr().map_err(refused)?, exchange })
+        let address = listener.local_addr().map_err(refused)?;
+        let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(accept(listener, Arc::new(shared), tasks.clone(), ended.clone()));
+        Ok(Self { address, tasks, closing, ended })
     }
 
     /// Where it listens.
@@ -63,8 +79,56 @@ impl Proxy {
         self.address
     }
 
-    /// Takes no more connections, lets the calls in flight end for so long, and closes.
+    /// Takes no more connections, ends those that are idle, lets the calls in flight end for so long (their answers say `Connection: close`), and closes.
     pub async fn close(self, grace: Duration) {
-        tokio::time::sleep(grace.min(Duration::ZERO)).await;
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = self.tasks.len(), "closing although some calls have not ended");
+        }
+        self.ended.cancel();
+        self.tasks.wait().await;
     }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        self.ended.cancel();
+    }
+}
+
+fn shared(parts: Parts, closing: CancellationToken) -> Result<Shared, ProxyError> {
+    let settings = &parts.settings;
+    let hosts = Hosts::new(&settings.hosts)?;
+    let auth = ProxyAuth::new(settings.credentials.as_ref())?;
+    let tls = tls(settings, &parts.clock)?;
+    let tunnels = Tunnels::new(&settings.hosts, &settings.upstream)?;
+    let upstream = Upstream::new(&settings.upstream)?;
+    Ok(Shared {
+        exchange: Exchange::new(&parts, upstream),
+        hosts,
+        auth,
+        tls,
+        tunnels,
+        stand_in: settings.upstream.endpoint.is_some(),
+        limits: settings.limits.clone(),
+        own: parts.own,
+        closing,
+    })
+}
+
+fn tls(settings: &Settings, clock: &Clock) -> Result<Option<Tls>, ProxyError> {
+    let Some(folder) = &settings.authority else {
+        return if settings.tls_names.is_empty() { Ok(None) } else { Err(ProxyError::NamesWithoutAuthority) };
+    };
+    let now = clock.now();
+    let mut names = settings.tls_names.clone();
+    names.extend(settings.hosts.extra_suffixes.iter().cloned());
+    let authority = Authority::load(folder, &names, now).map_err(ProxyError::Authority)?;
+    let tls = Tls::new(authority, settings.tls_names.clone(), clock.clone()).map_err(ProxyError::Tls)?;
+    if now.saturating_add(WARNED_BEFORE).is_ok_and(|soon| soon > tls.ends()) {
+        tracing::warn!(ends = %tls.ends(), "the certificate authority ends soon; run `aws-event-cache ca rotate`");
+    }
+    Ok(Some(tls))
 }

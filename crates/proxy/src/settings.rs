@@ -92,7 +92,8 @@ impl Default for UpstreamSettings {
 
 impl fmt::Debug for UpstreamSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |url: &Option<Url>| url.as_ref().map(|url| format!("{}:{:?}", url.host_str().unwrap_or(""), url.port()));
+        let shown =
+            |url: &Option<Url>| url.as_ref().map(|url| format!("{}:{:?}", url.host_str().unwrap_or(""), url.port()));
         f.debug_struct("UpstreamSettings")
             .field("endpoint", &shown(&self.endpoint))
             .field("proxy", &shown(&self.proxy))

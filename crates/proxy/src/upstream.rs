@@ -18,6 +18,8 @@ mod roots;
 
 use connector::{Connector, connector};
 
+pub(crate) use connector::through;
+
 /// So many idle connections are kept to one host. One host is one service in one region, of all accounts.
 const IDLE_PER_HOST: usize = 256;
 
@@ -107,9 +109,14 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`]; the answer's body may still break off afterwards.
-    pub(crate) async fn send(&self, host: &str, mut request: Request<UpstreamBody>) -> Result<Response<Incoming>, UpstreamError> {
+    pub(crate) async fn send(
+        &self,
+        host: &str,
+        mut request: Request<UpstreamBody>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
         let target = request.uri().path_and_query().cloned();
-        *request.uri_mut() = self.address(host, target).map_err(|source| UpstreamError::Request { host: host.to_owned(), source })?;
+        *request.uri_mut() =
+            self.address(host, target).map_err(|source| UpstreamError::Request { host: host.to_owned(), source })?;
         *request.version_mut() = http::Version::HTTP_11;
         match tokio::time::timeout(self.response, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -145,5 +152,10 @@ fn endpoint(url: &url::Url) -> Result<(Scheme, Authority), ProxyError> {
 
 /// A URL without what might be secret in it.
 pub(crate) fn shown(url: &url::Url) -> String {
-    format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or(""), url.port().map_or_else(String::new, |port| format!(":{port}")))
+    format!(
+        "{}://{}{}",
+        url.scheme(),
+        url.host_str().unwrap_or(""),
+        url.port().map_or_else(String::new, |port| format!(":{port}"))
+    )
 }
