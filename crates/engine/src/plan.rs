@@ -159,7 +159,9 @@ impl Plan {
         }
         // What no event tells, such as the health of new targets, changes most while its surroundings do, and that is when people wait for it.
         self.heats |= change != Change::Related || kind.coverage == Coverage::None;
-        self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), names.clone()));
+        // Answers may depend on a resource by another word than the one that messages name it by.
+        let marked = known.catalog.ledger_names(&kind.id, names);
+        self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), marked));
         for touched in kind.touches.iter().filter_map(|id| known.catalog.kind(id)) {
             self.invalidations.push((home(touched, &hint.place).scope(touched.id.clone()), Names::Any));
         }

@@ -70,7 +70,7 @@ impl Core {
         }
         let names = order.name.as_ref().map_or(Names::Any, |name| Names::Some(vec![name.clone()]));
         for scope in stale {
-            self.ledger.invalidate(&scope, &names, now);
+            self.ledger.invalidate(&scope, &self.view.catalog.ledger_names(&scope.kind, &names), now);
         }
     }
 

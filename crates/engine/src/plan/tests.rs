@@ -95,9 +95,9 @@ fn the_decision_table_when_resources_changed() {
     row(changed("teapot", "t-1", Change::Updated), &[], &[], &[LIFE], Verdict::Unknown);
     // A kind that no agent of these accounts reads: stale for answers, nothing to run.
     row(
-        changed("orphan", "o-1", Change::Updated),
+        changed("orphan", "home-1/o-1", Change::Updated),
         &[],
-        &[r#"eu-west-1/orphan ["o-1"]"#],
+        &[r#"eu-west-1/orphan ["home-1/o-1", "home-1"]"#],
         &[LIFE],
         Verdict::NothingToDo,
     );
@@ -178,6 +178,14 @@ fn only_messages_from_aws_are_signs_of_life() {
         one.origin = Origin { source, ..one.origin };
         assert_eq!(!planned(&one).effects.is_empty(), counts, "{source:?}");
     }
+}
+
+#[test]
+fn answers_that_depend_on_a_resource_by_another_word_are_stale_as_well() {
+    let marked = |resource| stale(&planned(&hint(changed("orphan", resource, Change::Updated), 100)));
+    let both = format!("eu-west-1/orphan {:?}", [name("home-1/o-1"), name("home-1")]);
+    assert_eq!(marked("home-1/o-1"), [both]);
+    assert_eq!(marked("o-1"), ["eu-west-1/orphan *"], "whose answers show it cannot be told");
 }
 
 #[test]
