@@ -28,10 +28,12 @@ pub enum Filter {
     ListenerArn,
     /// `function-name`: the bare name of a Lambda function, which callers may give as name, `account:name` or ARN, with or without qualifier.
     FunctionName,
+    /// `revision`: only texts that end in `:` and a number, as the names and ARNs of a task definition's revisions do.
+    Revision,
 }
 
 /// Filters without an argument.
-const PLAIN: [&str; 4] = ["last-segment", "load-balancer-arn", "listener-arn", "function-name"];
+const PLAIN: [&str; 5] = ["last-segment", "load-balancer-arn", "listener-arn", "function-name", "revision"];
 /// Filters with one.
 const WITH_TEXT: [&str; 5] = ["starts", "has", "lacks", "after", "before"];
 
@@ -46,6 +48,7 @@ impl Filter {
             "load-balancer-arn" => return Ok(Self::LoadBalancerArn),
             "listener-arn" => return Ok(Self::ListenerArn),
             "function-name" => return Ok(Self::FunctionName),
+            "revision" => return Ok(Self::Revision),
             _ => {}
         }
         let (word, argument) = match text.split_once('(') {
@@ -81,6 +84,7 @@ impl Filter {
             Self::LoadBalancerArn => load_balancer_arn(text),
             Self::ListenerArn => listener_arn(text),
             Self::FunctionName => narrow(text, function_name),
+            Self::Revision => is_revision(&text).then_some(text),
         }
     }
 }
@@ -97,6 +101,7 @@ impl fmt::Display for Filter {
             Self::LoadBalancerArn => f.write_str("load-balancer-arn"),
             Self::ListenerArn => f.write_str("listener-arn"),
             Self::FunctionName => f.write_str("function-name"),
+            Self::Revision => f.write_str("revision"),
         }
     }
 }
@@ -130,8 +135,16 @@ fn listener_arn(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(format!("{head}:listener/{listener}")))
 }
 
-/// The forms that the Lambda API reference lists for `FunctionName`.
+fn is_revision(text: &str) -> bool {
+    let number = text.rsplit_once(':').map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The forms that the Lambda API reference lists for `FunctionName`. Another thing's ARN has no such name in it.
 fn function_name(text: &str) -> Option<&str> {
+    if text.starts_with("arn:") && !text.contains(":function:") {
+        return None;
+    }
     let rest = text.rsplit_once(":function:").map_or(text, |(_, rest)| rest);
     let rest = rest.strip_prefix("function:").unwrap_or(rest);
     let mut parts = rest.split(':');
@@ -162,6 +175,23 @@ mod tests {
             "arn:aws:lambda:eu-west-1:111122223333:function:shop-cart:7",
         ] {
             assert_eq!(through("function-name", form).as_deref(), Some("shop-cart"), "{form}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_function_has_no_function_name() {
+        let layer = "arn:aws:lambda:eu-west-1:111122223333:layer:shop-cart:3";
+        assert_eq!(through("function-name", layer), None);
+    }
+
+    #[test]
+    fn a_revision_ends_in_its_number() {
+        let head = "arn:aws:ecs:eu-west-1:111122223333:task-definition";
+        for revision in ["shop-cart:7".to_owned(), format!("{head}/shop-cart:12")] {
+            assert_eq!(through("revision", &revision).as_ref(), Some(&revision));
+        }
+        for family in ["shop-cart".to_owned(), "shop-cart:".to_owned(), format!("{head}/shop-cart")] {
+            assert_eq!(through("revision", &family), None);
         }
     }
 

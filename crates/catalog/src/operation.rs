@@ -43,6 +43,9 @@ pub struct Read {
     pub missing: Option<SmolStr>,
     /// How much AWS must have allowed a client before it may be answered from memory.
     pub admit: Admit,
+    /// Kinds whose single resources are read next by whoever has asked AWS itself about one of these, since its request named one: that client wants the truth of
+    /// what lies beneath as well. The kind itself is among them if it has such reads.
+    pub beneath: Vec<KindId>,
 }
 
 /// The parameter of a request that names single resources.

@@ -63,6 +63,7 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Kind>
     let settle = fields.need("settle").and_then(|spot| reader.duration(spot));
     let second_look = fields.get("second_look").and_then(|spot| reader.duration(spot));
     let touches = kinds(&cx, fields.get("touches"));
+    let beneath = kinds(&cx, fields.get("beneath"));
     let agents = reader.list(fields.need("agents"), |spot| agent(&cx, spot));
     let on_demand = fields.get("on_demand").and_then(|spot| on_demand(&cx, spot));
     let config = reader.list(fields.get("config"), |spot| config(&cx, spot));
@@ -71,8 +72,11 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Kind>
     let any_calls = reader.list(fields.get("any_call"), |spot| any_call(&cx, spot));
     let notifications = reader.list(fields.get("notifications"), |spot| notification(&cx, spot));
     let writes = reader.list(fields.get("writes"), |spot| operation::write(&cx, spot));
-    let reads = reader.list(fields.need("reads"), |spot| operation::read(&cx, spot));
+    let mut reads = reader.list(fields.need("reads"), |spot| operation::read(&cx, spot));
     fields.end();
+    let own = reads.iter().any(|read| read.item.is_some()).then(|| id.clone());
+    let beneath: Vec<_> = own.into_iter().chain(beneath).collect();
+    reads.iter_mut().for_each(|read| read.beneath.clone_from(&beneath));
     let mut forms: Vec<_> = reads.iter().filter_map(|read| read.item.as_ref()?.name.clone()).collect();
     forms.dedup();
     let mut buckets: Vec<_> = reads.iter().map(|read| read.bucket.clone()).collect();

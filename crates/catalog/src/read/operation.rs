@@ -34,6 +34,10 @@ pub(super) fn read(cx: &Context<'_>, spot: Spot<'_>) -> Option<Read> {
     let list = fields.get("list").and_then(|spot| reader.text(spot)).map(SmolStr::new);
     let age = fields.need("age").and_then(|spot| reader.word(spot, &AGES));
     let cap = fields.get("cap").and_then(|spot| reader.duration(spot));
+    if let (Some(page), Some(_)) = (&page, &list) {
+        let problem = format!("the answer's list is named twice: it is {} as said at page", page.list);
+        reader.wrong(spot.node.line, spot.field, problem, None);
+    }
     let bucket = fields.need("bucket").and_then(|spot| reader.bucket(spot));
     let volatile = reader.texts(fields.get("volatile"));
     let transitional = reader.texts(fields.get("transitional"));
@@ -56,6 +60,8 @@ pub(super) fn read(cx: &Context<'_>, spot: Spot<'_>) -> Option<Read> {
         missing,
         // The service's file says more; it is read apart.
         admit: Admit::Exact,
+        // The kind's own list, which holds for all its reads.
+        beneath: Vec::new(),
     })
 }
 
