@@ -220,6 +220,8 @@ reasons! {
         Chain => "chain",
         /// A newer answer is stored, or the stored one is being watched.
         Kept => "kept",
+        /// The first of its account and region: from now on answers of this place are kept.
+        NewPlace => "new-place",
         /// The answer arm was switched or emptied meanwhile.
         Purged => "purged",
     }
