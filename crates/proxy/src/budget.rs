@@ -109,8 +109,8 @@ impl Budget {
 
     /// Notes a call that goes in any case.
     pub(crate) fn note(&self, draw: &Draw, class: Class) {
-        // What is not there is not owed: the limiter has no debts of others.
-        drop(self.take(&mut self.inner.lock().limiter, draw, class));
+        // What is not there is not owed: the limiter knows no debts of others.
+        self.take(&mut self.inner.lock().limiter, draw, class).unwrap_or_default();
     }
 
     /// Waits for leave to make one call, until `deadline` at the latest.
@@ -209,7 +209,7 @@ impl Budget {
     fn grant(&self, draw: &Draw) -> Option<(Timestamp, Arc<Notify>)> {
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
-        let Some(lane) = inner.lanes.get_mut(draw) else { return None };
+        let lane = inner.lanes.get_mut(draw)?;
         lane.line.retain(|waiting| !waiting.is_closed());
         while let Some(urgent) = lane.line.next_is_urgent() {
             let class = if urgent { Class::Operator } else { Class::Sweep };

@@ -56,8 +56,8 @@ pub(crate) struct Flights<K, T>(Mutex<Table<K, T>>);
 /// What somebody who asks is to do.
 #[derive(Debug)]
 pub(crate) enum Seat<K: Eq + Hash, T> {
-    /// Make the call, and land it for those who follow. The follower is for the leader's own client.
-    Lead(Lead<K, T>, Follow<T>),
+    /// Make the call, and land it for those who follow.
+    Lead(Lead<K, T>),
     /// Wait for who leads.
     Follow(Follow<T>),
     /// Make an own call that concerns nobody else.
@@ -89,12 +89,10 @@ impl<K: Eq + Hash + Clone, T: Clone> Flights<K, T> {
             }
         }
         table.serial += 1;
-        let (landing, follow) = watch::channel(State::Flying);
-        let landing = Arc::new(landing);
+        let landing = Arc::new(watch::Sender::new(State::Flying));
         let flight = Flight { serial: table.serial, since: now, landing: landing.clone() };
         table.flights.insert(key.clone(), flight);
-        let lead = Lead { flights: self.clone(), key: key.clone(), serial: table.serial, landing };
-        Seat::Lead(lead, Follow(follow))
+        Seat::Lead(Lead { flights: self.clone(), key: key.clone(), serial: table.serial, landing })
     }
 
     /// From now until then whoever asks for this goes alone.
@@ -192,9 +190,9 @@ mod tests {
         after(Timestamp::UNIX_EPOCH, Duration::from_millis(millis))
     }
 
-    fn lead(flights: &TestFlights, now: u64) -> (Lead<u8, u32>, Follow<u32>) {
+    fn lead(flights: &TestFlights, now: u64) -> Lead<u8, u32> {
         match flights.join(&1, at(now)) {
-            Seat::Lead(lead, follow) => (lead, follow),
+            Seat::Lead(lead) => lead,
             seat => panic!("{seat:?}"),
         }
     }
@@ -209,11 +207,10 @@ mod tests {
     #[tokio::test]
     async fn all_who_follow_get_what_the_leader_landed_and_the_next_leads_again() {
         let flights = flights();
-        let (leader, own) = lead(&flights, 0);
+        let leader = lead(&flights, 0);
         let followers: Vec<_> = (0..100).map(|n| follow(&flights, n)).collect();
-        assert!(matches!(flights.join(&2, at(0)), Seat::Lead(..)), "another key is another flight");
+        assert!(matches!(flights.join(&2, at(0)), Seat::Lead(_)), "another key is another flight");
         leader.land(7);
-        assert_eq!(own.landed().await, Some(7));
         for follower in followers {
             assert_eq!(follower.landed().await, Some(7));
         }
@@ -223,22 +220,23 @@ mod tests {
     #[tokio::test]
     async fn a_leader_that_panics_or_is_dropped_loses_the_flight_and_nobody_waits() {
         let flights = flights();
-        let (leader, own) = lead(&flights, 0);
+        let leader = lead(&flights, 0);
         let follower = follow(&flights, 0);
         let task = tokio::spawn(async move {
             let _leader = leader;
             panic!("as the test wants");
         });
         assert!(task.await.is_err());
-        assert_eq!((own.landed().await, follower.landed().await), (None, None));
+        assert_eq!(follower.landed().await, None);
         assert_eq!(flights.under_way(), 0);
     }
 
     #[tokio::test]
     async fn an_overdue_flight_gets_no_more_followers_and_does_not_end_its_successor() {
         let flights = flights();
-        let (overdue, old) = lead(&flights, 0);
-        let (_successor, _) = lead(&flights, 10_000);
+        let overdue = lead(&flights, 0);
+        let old = follow(&flights, 0);
+        let _successor = lead(&flights, 10_000);
         overdue.land(1);
         assert_eq!(old.landed().await, Some(1));
         assert_eq!(flights.under_way(), 1);
@@ -248,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_that_cannot_be_shared_is_not_waited_for_until_it_is_tried_again() {
         let flights = flights();
-        let (leader, _own) = lead(&flights, 0);
+        let leader = lead(&flights, 0);
         leader.land_apart(1, at(0), Duration::from_secs(5));
         assert!(matches!(flights.join(&1, at(4_999)), Seat::Alone));
         drop(lead(&flights, 5_000));
@@ -273,7 +271,7 @@ mod tests {
                 let (flights, leaders) = (flights.clone(), leaders.clone());
                 tokio::spawn(async move {
                     match flights.join(&((n % 3) as u8), at(0)) {
-                        Seat::Lead(leader, own) => {
+                        Seat::Lead(leader) => {
                             leaders.fetch_add(1, Ordering::Relaxed);
                             match n % 4 {
                                 0 => drop(leader),
@@ -284,7 +282,6 @@ mod tests {
                                 })),
                                 _ => leader.land(n),
                             }
-                            own.landed().await;
                         }
                         Seat::Follow(follower) => drop(follower.landed().await),
                         Seat::Alone => {}

@@ -93,6 +93,7 @@ pub(crate) struct Fuse {
     /// Held for reading while something is learned, for writing while everything is dropped: what was asked in the old epoch cannot slip in after.
     learning: RwLock<()>,
     slow_in_a_row: AtomicU32,
+    #[cfg(test)]
     blown: AtomicU64,
     inside: [AtomicU64; PLACES],
 }
@@ -114,6 +115,7 @@ impl Fuse {
             open: Mutex::new(None),
             learning: RwLock::new(()),
             slow_in_a_row: AtomicU32::new(0),
+            #[cfg(test)]
             blown: AtomicU64::new(0),
             inside: [const { AtomicU64::new(0) }; PLACES],
         }
@@ -213,12 +215,14 @@ impl Fuse {
     }
 
     /// How often it has blown.
+    #[cfg(test)]
     pub(crate) fn blown(&self) -> u64 {
         self.blown.load(Ordering::Relaxed)
     }
 
     fn blow(&self, cause: Cause) {
         if self.open_for(cause, REST) {
+            #[cfg(test)]
             self.blown.fetch_add(1, Ordering::Relaxed);
             count(Metric::AnswerFuseBlown, &[("cause", cause.as_str())]);
             tracing::error!(

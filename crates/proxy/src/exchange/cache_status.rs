@@ -1,6 +1,5 @@
 //! What we say about an answer: `Cache-Status` (RFC 9211), `Via`, `Age` and an id of our own.
 
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
@@ -85,12 +84,27 @@ pub(crate) fn hit(ttl: Option<u64>, detail: &'static str) -> HeaderValue {
     let mut text = String::with_capacity(64);
     text.push_str("event-cache; hit");
     if let Some(ttl) = ttl {
-        // Cannot fail: a String grows.
-        drop(write!(text, "; ttl={ttl}"));
+        text.push_str("; ttl=");
+        push_number(&mut text, ttl);
     }
     text.push_str("; detail=");
     text.push_str(detail);
     value(text)
+}
+
+/// Without the machinery of formatting, which would cost more than the rest of the header.
+fn push_number(text: &mut String, mut number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits[first..].iter().for_each(|digit| text.push(char::from(*digit)));
 }
 
 fn value(text: String) -> HeaderValue {
@@ -130,7 +144,8 @@ impl RequestIds {
         let mut text = String::with_capacity(24);
         text.push_str("evc-");
         text.push_str(&self.process);
-        drop(write!(text, "-{number:x}"));
+        text.push('-');
+        push_number(&mut text, number);
         value(text)
     }
 }
@@ -153,6 +168,15 @@ mod tests {
     fn a_hit_says_how_long_it_lasts_and_a_stale_one_why_it_is_given() {
         assert_eq!(hit(Some(412), "clean"), "event-cache; hit; ttl=412; detail=clean");
         assert_eq!(hit(None, "throttled"), "event-cache; hit; detail=throttled");
+    }
+
+    #[test]
+    fn numbers_are_written_as_rust_writes_them() {
+        for number in [0, 7, 10, 4_096, u64::MAX] {
+            let mut text = String::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string());
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Shared {
         self.counts.hit();
         hit.meter.answered(Answered::Hit, hit.page.body.len() as u64);
         let status = cache_status::hit(Some(hit.ttl.as_secs()), "clean");
-        self.from_memory(&hit.page, hit.age, status)
+        self.remembered(&hit.page, hit.age, status)
     }
 
     /// An answer past its age, given since AWS throttles or fails.
@@ -24,10 +24,10 @@ impl Shared {
         self.counts.note(Answered::StaleHit, detail);
         meter.answered(Answered::StaleHit, page.body.len() as u64);
         let age = Duration::try_from(self.clock.now().duration_since(page.started)).unwrap_or(Duration::ZERO);
-        self.from_memory(page, age, cache_status::hit(None, detail))
+        self.remembered(page, age, cache_status::hit(None, detail))
     }
 
-    fn from_memory(&self, page: &Page, since: Duration, status: http::HeaderValue) -> Response<AnswerBody> {
+    fn remembered(&self, page: &Page, since: Duration, status: http::HeaderValue) -> Response<AnswerBody> {
         let mut response = Response::new(AnswerBody::from(page.body.clone()));
         *response.status_mut() = page.status;
         let headers = response.headers_mut();

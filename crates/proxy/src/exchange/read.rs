@@ -109,7 +109,7 @@ impl Shared {
     ) -> Response<AnswerBody> {
         let asking = Arc::new(Asking { request, reading, epoch });
         match asking.reading.flight.as_ref().map(|key| self.flights.join(key, self.clock.now())) {
-            Some(Seat::Lead(lead, _)) => self.lead(&asking, lead).await,
+            Some(Seat::Lead(lead)) => self.lead(&asking, lead).await,
             Some(Seat::Follow(follow)) => {
                 let landing = tokio::time::timeout(self.clock.real(PATIENCE), follow.landed()).await;
                 self.follow(&asking, landing.ok().flatten()).await

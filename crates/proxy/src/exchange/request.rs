@@ -135,7 +135,7 @@ pub(super) fn client(origin: &Origin, head: &Parts) -> Client {
 }
 
 /// In which words a request expects an error, as far as its head shows.
-pub(super) fn manner(_catalog: &Catalog, head: &Parts, toll: Option<&Toll>) -> (Protocol, ErrorShape) {
+pub(super) fn manner(catalog: &Catalog, head: &Parts, toll: Option<&Toll>) -> (Protocol, ErrorShape) {
     if let Some(toll) = toll {
         return (toll.protocol, toll.shape);
     }
@@ -151,7 +151,10 @@ pub(super) fn manner(_catalog: &Catalog, head: &Parts, toll: Option<&Toll>) -> (
     } else {
         Protocol::Rest
     };
-    let of_service: Option<ErrorShape> = None;
+    let of_service = match signature(head) {
+        Signature::V4 { credential } => catalog.service_signed(credential.service).map(|service| service.error_shape),
+        _ => None,
+    };
     let usual = match protocol {
         Protocol::Query => ErrorShape::Query,
         Protocol::Json | Protocol::Cbor => ErrorShape::Json,

@@ -59,11 +59,11 @@ async fn carry(mut told: mpsc::Receiver<Told>, hints: Option<Arc<dyn HintSink>>,
     while let Some(next) = told.recv().await {
         match (next, &hints, &evidence) {
             (Told::Hints(batch), Some(sink), _) => carry_hints(batch, sink).await,
-            (Told::Evidence(scope, seen), _, Some(sink)) => {
-                // A panic of the engine must not end what carries to it.
-                if catch_unwind(AssertUnwindSafe(|| sink(&scope, seen))).is_err() {
-                    count(Metric::AnswerHintsLost, &[("reason", "panic")]);
-                }
+            // A panic of the engine must not end what carries to it.
+            (Told::Evidence(scope, seen), _, Some(sink))
+                if catch_unwind(AssertUnwindSafe(|| sink(&scope, seen))).is_err() =>
+            {
+                count(Metric::AnswerHintsLost, &[("reason", "panic")]);
             }
             _ => {}
         }

@@ -1,0 +1,123 @@
+//! Equal reads at the same time: one call, and nobody harmed by who makes it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::task::JoinHandle;
+
+use super::Fault;
+use super::stand_in::Act;
+use super::world::{Got, World, ask, error, widgets};
+
+const CALLERS: usize = 100;
+
+/// A world in which the next reads are under way for 200 ms and may be shared: known place and credential, and what is stored has been overtaken.
+async fn about_to_read(factor: u32, then: Act) -> Arc<World> {
+    let world = World::quiet(factor).await;
+    world.warm("DescribeWidgets", "").await;
+    world.change();
+    world.aws.act(move |_| then.clone());
+    Arc::new(world)
+}
+
+fn call(world: &Arc<World>) -> JoinHandle<Got> {
+    let world = world.clone();
+    tokio::spawn(async move { world.get(ask("DescribeWidgets", "")).await })
+}
+
+async fn all(world: &Arc<World>) -> Vec<Got> {
+    let calls: Vec<_> = (0..CALLERS).map(|_| call(world)).collect();
+    let mut all = Vec::new();
+    for call in calls {
+        all.push(call.await.unwrap());
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_hundred_callers_make_one_call() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(300), 200, widgets("w-2"))).await;
+    let before = world.aws.calls();
+    let got = all(&world).await;
+    assert_eq!(world.aws.calls(), before + 1);
+    assert!(got.iter().all(|got| got.status == StatusCode::OK && got.body == widgets("w-2")));
+    assert_eq!(got.iter().filter(|got| got.cache_status().contains("; collapsed")).count(), CALLERS - 1);
+}
+
+#[tokio::test]
+async fn the_leaders_client_may_go_away() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(300), 200, widgets("w-2"))).await;
+    let before = world.aws.calls();
+    let leader = call(&world);
+    while world.aws.calls() == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let followers: Vec<_> = (0..CALLERS).map(|_| call(&world)).collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    leader.abort();
+    for follower in followers {
+        assert_eq!(follower.await.unwrap().body, widgets("w-2"));
+    }
+    assert_eq!(world.aws.calls(), before + 1);
+}
+
+#[tokio::test]
+async fn when_aws_throttles_all_get_its_answer() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(300), 400, error("Throttling"))).await;
+    let before = world.aws.calls();
+    let got = all(&world).await;
+    assert_eq!(world.aws.calls(), before + 1);
+    assert!(got.iter().all(|got| got.status == StatusCode::BAD_REQUEST && got.body == error("Throttling")));
+}
+
+#[tokio::test]
+async fn when_aws_fails_each_goes_once_itself() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(300), 500, error("InternalFailure"))).await;
+    let before = world.aws.calls();
+    let got = all(&world).await;
+    assert_eq!(world.aws.calls(), before + CALLERS);
+    assert!(
+        got.iter().all(|got| got.status == StatusCode::INTERNAL_SERVER_ERROR && got.body == error("InternalFailure"))
+    );
+}
+
+#[tokio::test]
+async fn when_the_leader_panics_each_goes_once_itself() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(50), 200, widgets("w-2"))).await;
+    world.exchange.shared.core.faults.set("lead", Fault::Panic);
+    let before = world.aws.calls();
+    let got = all(&world).await;
+    assert!(got.iter().all(|got| got.status == StatusCode::OK && got.body == widgets("w-2")));
+    assert!(world.aws.calls() - before <= CALLERS);
+}
+
+#[tokio::test]
+async fn when_the_leaders_call_hangs_the_others_go_alone_in_time() {
+    let hung = Arc::new(AtomicUsize::new(0));
+    let world = about_to_read(20, Act::Hang).await;
+    let leader = call(&world);
+    let before = world.aws.calls();
+    while world.aws.calls() == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let counter = hung.clone();
+    world.aws.act(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Act::Answer(200, widgets("w-2"))
+    });
+    let got = tokio::time::timeout(Duration::from_secs(5), all(&world)).await.unwrap();
+    assert!(got.iter().all(|got| got.status == StatusCode::OK && got.body == widgets("w-2")));
+    let last = leader.await.unwrap();
+    assert_eq!(last.status, StatusCode::SERVICE_UNAVAILABLE, "a minute later");
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_shared_do_not_queue_up_who_asks() {
+    let world = about_to_read(1, Act::After(Duration::from_millis(100), 403, error("AccessDenied"))).await;
+    let first = tokio::time::Instant::now();
+    all(&world).await;
+    let one_after_the_other = Duration::from_millis(100) * u32::try_from(CALLERS).unwrap();
+    assert!(tokio::time::Instant::now() - first < one_after_the_other / 4);
+}
