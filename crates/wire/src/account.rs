@@ -1,7 +1,5 @@
 //! The account that an access key id carries.
 
-use std::str::FromStr;
-
 use aws_event_cache_model::AccountId;
 
 /// Access key ids of users and of role sessions. Others (`AIDA`, `AROA`, …) are ids of principals and sign nothing.
@@ -23,11 +21,17 @@ pub fn account_of(key_id: &str) -> Option<AccountId> {
         bits = bits << 5 | u128::from(base32(character)?);
     }
     let carries_account = bits >> 79 == 1;
-    let account = (bits >> 39) & 0xff_ffff_ffff;
+    let account = (bits >> 39) as u64 & 0xff_ffff_ffff;
     if !carries_account || account > 999_999_999_999 {
         return None;
     }
-    AccountId::from_str(&format!("{account:012}")).ok()
+    let mut digits = [b'0'; 12];
+    let mut left = account;
+    for digit in digits.iter_mut().rev() {
+        *digit += (left % 10) as u8;
+        left /= 10;
+    }
+    AccountId::new(std::str::from_utf8(&digits).ok()?).ok()
 }
 
 fn base32(character: u8) -> Option<u8> {

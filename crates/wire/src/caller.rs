@@ -1,14 +1,19 @@
 //! What a request's headers say about who calls, when and on whose behalf.
 
+use std::sync::LazyLock;
+
 use aws_event_cache_model::Timestamp;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName};
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 static SDK_REQUEST: HeaderName = HeaderName::from_static("amz-sdk-request");
 static AMZ_USER_AGENT: HeaderName = HeaderName::from_static("x-amz-user-agent");
+
+/// What both of Spinnaker's words in a user agent begin with. Made once: that takes longer than to find it.
+static SPINNAKER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("spinnaker-"));
 
 /// The session token of temporary credentials. A secret: hash it, never keep or log it. None if there is none, or more than one.
 pub fn security_token(headers: &HeaderMap) -> Option<&[u8]> {
@@ -45,9 +50,8 @@ pub(crate) fn amz_day(headers: &HeaderMap) -> Option<&[u8]> {
 pub fn acts_for_operation(headers: &HeaderMap) -> bool {
     headers.get_all(USER_AGENT).iter().chain(headers.get_all(&AMZ_USER_AGENT)).any(|agent| {
         let agent = agent.as_bytes();
-        // One look for what both begin with: nearly every request has neither.
-        memmem::find_iter(agent, b"spinnaker-").any(|at| {
-            let word = &agent[at + b"spinnaker-".len()..];
+        SPINNAKER.find_iter(agent).any(|at| {
+            let word = &agent[at + SPINNAKER.needle().len()..];
             let word = word.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
             if let Some(id) = word.strip_prefix(b"executionId/") {
                 id != b"unknown"

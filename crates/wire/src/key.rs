@@ -17,6 +17,7 @@ const LAYOUT: u8 = 1;
 /// Form fields in another order, JSON in another layout or order, escapes written otherwise, and whatever varies from call to call (date, signature, session token, attempt, user
 /// agent, connection) give the same key. Every part is preceded by its length, so that two different calls never do. Keys of a chain's pages are equal if `token` names the page token.
 pub fn write_key(out: &mut Vec<u8>, head: &Parts, host: &str, call: &Call, token: Option<&str>) {
+    out.reserve(128 + call.parameters.text_len() + call.parameters.len() * 9);
     out.push(LAYOUT);
     out.push(match call.protocol {
         Protocol::Query => b'q',

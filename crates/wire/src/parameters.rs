@@ -9,7 +9,9 @@ use crate::structure::Kind;
 
 /// Every leaf by its path, sorted: `Filter.1.Value.2`. The query protocol's `.member.` is left out (`Foo.member.1` is `Foo.1`), JSON arrays count from 1,
 /// REST brings its path's labels, its query string and its JSON body. In names of JSON a dot is written `\.`, so that no name can pass for a path.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// Two are equal if they say the same, in whatever order it was written.
+#[derive(Debug, Clone, Default)]
 pub struct Parameters {
     /// All paths and values; one allocation instead of two for each.
     text: String,
@@ -17,7 +19,7 @@ pub struct Parameters {
 }
 
 /// Where a leaf stands in the text.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 struct Leaf {
     path: Span,
     /// The path as the protocol writes it, from which alone the request can be told: the flat path, unless that leaves something out.
@@ -26,7 +28,7 @@ struct Leaf {
     kind: Kind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 struct Span {
     start: u32,
     end: u32,
@@ -35,6 +37,12 @@ struct Span {
 impl Span {
     fn of(self) -> Range<usize> {
         self.start as usize..self.end as usize
+    }
+}
+
+impl PartialEq for Parameters {
+    fn eq(&self, other: &Self) -> bool {
+        self.exact().eq(other.exact())
     }
 }
 
@@ -105,6 +113,11 @@ impl Parameters {
         let path = flat.map_or(exact, |flat| self.append(flat));
         let value = self.append(value);
         self.leaves.push(Leaf { path, exact, value, kind });
+    }
+
+    /// How many bytes the paths and values have.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
     }
 
     /// Text that comes in pieces, for [`Self::push_appended`].

@@ -78,6 +78,9 @@ pub fn signature(head: &Parts) -> Signature<'_> {
 
 /// A signature in the query string. Names are compared as signers write them, and unescaped: an escaped one signs nothing.
 fn query_signature(query: &str) -> Option<Signature<'static>> {
+    if query.is_empty() {
+        return None;
+    }
     let names = || query.split('&').map(|field| field.split('=').next().unwrap_or_default());
     if names().any(|name| {
         name.len() >= 6
@@ -95,33 +98,32 @@ fn query_signature(query: &str) -> Option<Signature<'static>> {
 fn credential<'r>(fields: &'r str, day: Option<&[u8]>) -> Option<Credential<'r>> {
     let (mut scope, mut signed, mut signature) = (None, None, None);
     for field in fields.split(',') {
-        let (name, value) = field.trim_matches(' ').split_once('=')?;
-        let place = match name {
-            "Credential" => &mut scope,
-            "SignedHeaders" => &mut signed,
-            "Signature" => &mut signature,
-            _ => return None,
+        let field = field.trim_matches(' ');
+        let (place, value) = if let Some(value) = field.strip_prefix("Credential=") {
+            (&mut scope, value)
+        } else if let Some(value) = field.strip_prefix("SignedHeaders=") {
+            (&mut signed, value)
+        } else {
+            (&mut signature, field.strip_prefix("Signature=")?)
         };
         if place.replace(value).is_some() {
             return None;
         }
     }
-    let well_signed =
-        signature?.len() == 64 && signature?.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !well_signed || !signed?.split(';').any(|name| name == "host") {
+    let (scope, signed, signature) = (scope?, signed?, signature?);
+    let is_hash = signature.len() == 64 && signature.bytes().all(|byte| SMALL_HEX[usize::from(byte)]);
+    if !is_hash || !signed.split(';').any(|name| name == "host") {
         return None;
     }
-    scope_of(scope?).filter(|credential| day.is_none_or(|day| day == credential.date.as_bytes()))
+    scope_of(scope).filter(|credential| day.is_none_or(|day| day == credential.date.as_bytes()))
 }
 
 fn scope_of(scope: &str) -> Option<Credential<'_>> {
     let mut parts = scope.split('/');
     let (key_id, date, region, service, end) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let word = |text: &str, most: usize| {
-        (1..=most).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
+    let word =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| WORD[usize::from(byte)]);
     let well_formed = end == "aws4_request"
         && parts.next().is_none()
         // IAM documents access key ids of 16 to 128 characters.
@@ -133,6 +135,22 @@ fn scope_of(scope: &str) -> Option<Credential<'_>> {
         && word(region, 64)
         && word(service, 64);
     well_formed.then_some(Credential { key_id, date, region, service })
+}
+
+/// Digits of a signature.
+const SMALL_HEX: [bool; 256] = set(b"0123456789abcdef");
+
+/// Characters of key ids, regions and services.
+const WORD: [bool; 256] = set(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+const fn set(of: &[u8]) -> [bool; 256] {
+    let mut set = [false; 256];
+    let mut at = 0;
+    while at < of.len() {
+        set[of[at] as usize] = true;
+        at += 1;
+    }
+    set
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! That requests share a key exactly if they ask for the same.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers as well")]
+
 use std::collections::BTreeMap;
 
 use aws_event_cache_wire::{Routes, call, write_key};
@@ -13,7 +15,7 @@ fn head(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(()).unwrap().into_parts().0
+    request.body(()).expect("a request").into_parts().0
 }
 
 fn key(head: &Parts, host: &str, body: &[u8], routes: Option<&Routes>, token: Option<&str>) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Requests as the SDKs write them, one file each in `requests/`: what they call, who signs them, and which of them share a key.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers as well")]
+
 use std::path::Path;
 
 use aws_event_cache_wire::{

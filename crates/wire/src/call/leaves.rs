@@ -93,7 +93,7 @@ impl Visit for Leaves {
         if kind == Kind::Inexact {
             return Err(Stop::Malformed);
         }
-        if self.parameters.len() >= MOST_LEAVES || self.parameters.text().len() > MOST_TEXT {
+        if self.parameters.len() >= MOST_LEAVES || self.parameters.text_len() > MOST_TEXT {
             return Err(Stop::TooMany);
         }
         let flat = (self.flat != self.exact).then_some(self.flat.as_str());

@@ -67,10 +67,16 @@ impl Form {
                 if exact == "Action" || exact == "Version" {
                     return Err(NotACall::Malformed);
                 }
-                if memchr::memchr_iter(b'.', exact.as_bytes()).count() >= DEEPEST_PATH {
+                let mut dots = 0;
+                let mut has_member = false;
+                for at in memchr::memchr_iter(b'.', exact.as_bytes()) {
+                    dots += 1;
+                    has_member |= exact.as_bytes()[at + 1..].starts_with(b"member.");
+                }
+                if dots >= DEEPEST_PATH {
                     return Err(NotACall::TooDeep);
                 }
-                let flat = without_member(exact);
+                let flat = if has_member { without_member(exact) } else { None };
                 self.parameters.push_appended(Kind::Text, path, flat.as_deref(), value);
                 Ok(())
             }
@@ -94,7 +100,6 @@ fn version(text: &[u8]) -> Result<SmolStr, NotACall> {
 
 /// `Foo.member.1.Bar` is `Foo.1.Bar`; none if nothing is left out. A field that is called `member` itself stays.
 fn without_member(path: &str) -> Option<String> {
-    memchr::memmem::find(path.as_bytes(), b".member.")?;
     let mut flat = String::with_capacity(path.len());
     let mut parts = path.split('.').peekable();
     while let Some(part) = parts.next() {
