@@ -5,7 +5,8 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::catalog::Catalog;
-use crate::kind::{Coverage, Effect, Kind, OnDemand, Reach, Rule};
+use crate::kind::{Coverage, Effect, Kind, OnDemand, Reach, Rule, WriteRule};
+use crate::operation::{Admit, AgeClass, Read};
 use crate::service::Service;
 
 const HEAD: &str = "\
@@ -22,6 +23,10 @@ writes it anew, and a test fails when it is out of date.
 - A write that no line lists still counts for a kind if it carries the parameter listed under *any other call*; a write that carries none is of no interest, since
   most writes of a service concern things that Clouddriver does not read.
 
+- **Reads** are the AWS operations that read a kind, and the requests of them that the answer arm may answer: those with no parameter but the ones listed (and
+  those of paging). Any other request of the operation passes to AWS. An answer *depends on the listing* if any change of the kind makes it stale; one that
+  depends on single resources becomes stale when those are named. **Age** says how old an answer may get: *event* as long as the scope's events can be trusted;
+  *short* 15 s; *health* 10 to 20 s; *slow* 1 h; *catalogue* 24 h; *immutable* until something names it.
 - **Also stale** are kinds that one message touches beside its own.
 
 ";
@@ -42,7 +47,13 @@ same name replaces the shipped one. All mistakes are reported at once, and nothi
 
 A name is found by a path and filters: `req.items[].id | after(widget/)`. `req` and `resp` are CloudTrail's `requestParameters` and `responseElements`; `[]` is every
 item of a list. Of several paths the first that finds a text wins. Filters: `starts(text)`, `has(text)` and `lacks(text)` keep or drop a text; `after(text)` and
-`before(text)` cut it; `last-segment` is what follows the last `/`; `load-balancer-arn`, `listener-arn` and `function-name` know the forms of those names.
+`before(text)` cut it; `last-segment` is what follows the last `/`; `load-balancer-arn`, `listener-arn` and `function-name` know the forms of those names;
+`revision` keeps what ends in `:` and a number.
+
+A read is answered from memory only as far as its row says. `with` lists parameters that a request may have, `needs` those that it must have, each by its flat path
+over the wire (`Filter.1.Name`), with `=value` if only that value is meant. `item` is the parameter that names single resources; its `name` is a chain of filters
+(or several, of which the first that keeps the text counts) that makes the same word of the request's value and of the names in messages. Without `name` the answer
+depends on the whole listing. `page` and `list` name fields of the answer as they stand in it.
 ";
 
 /// The document.
@@ -55,6 +66,8 @@ pub fn kinds_markdown(catalog: &Catalog) -> String {
     for (path, file) in EXAMPLE {
         text.push_str(&format!("\n`{path}`:\n\n```yaml\n{file}```\n"));
     }
+    text.push_str(SERVICES);
+    catalog.services().for_each(|of| text.push_str(&service(of)));
     text.push_str("\n## Throttle buckets\n\nPer account and region. *Assumed* where AWS does not publish the numbers.\n\n| bucket | capacity | refill per second | |\n|---|---|---|---|\n");
     catalog.services().for_each(|service| text.push_str(&buckets(service)));
     text
@@ -64,6 +77,7 @@ fn overview(kind: &Kind) -> String {
     let config = join(kind.config.iter().map(|config| config.resource_type.as_str()), "<br>");
     let (id, title, coverage) = (&kind.id, &kind.title, coverage(kind.coverage));
     let (ceiling, settle, agents) = (span(kind.ceiling), span(kind.settle), join(&kind.agents, ", "));
+    let agents = if agents.is_empty() { "-".to_owned() } else { agents };
     let config = if config.is_empty() { "-".to_owned() } else { config };
     format!("| [{id}](#{id}) | {title} | {coverage} | {ceiling} | {settle} | {config} | {agents} |\n")
 }
@@ -80,10 +94,11 @@ fn section(catalog: &Catalog, kind: &Kind) -> String {
     line("read by", agents(catalog, kind));
     line("every change also touches", join(kind.touches.iter().map(|touched| touched.as_str()), ", "));
     line("on-demand call", kind.on_demand.as_ref().map(on_demand).unwrap_or_default());
-    line(
-        "reads",
-        join(kind.reads.iter().map(|read| format!("`{}.{}` ({})", read.service, read.operation, read.bucket)), ", "),
-    );
+    line("writes that change it, beside those below", join(kind.writes.iter().map(written), ", "));
+    let mut also = kind.reads.first().map(|read| read.beneath.clone()).unwrap_or_default();
+    also.retain(|of| *of != kind.id);
+    line("whoever asks AWS for one of these wants the truth of", join(also.iter().map(|kind| kind.as_str()), ", "));
+    text.push_str(&reads_table(kind));
     text.push_str(&sources(kind));
     text
 }
@@ -119,6 +134,73 @@ fn on_demand(call: &OnDemand) -> String {
     format!("`{provider}/{kind}`; SQL cache: {}; Redis cache: {}", effect(call.effect_sql), effect(call.effect_redis))
 }
 
+fn written(rule: &WriteRule) -> String {
+    let api = rule.api.as_ref().map(|api| format!(" {api}")).unwrap_or_default();
+    join(rule.operations.iter().map(|operation| format!("`{}`{api} {operation}", rule.service)), ", ")
+}
+
+/// Which requests are answered from memory, and how.
+fn reads_table(kind: &Kind) -> String {
+    const HEAD: &str = "\n| read | may have | depends on | age | bucket | notes |\n|---|---|---|---|---|---|\n";
+    let mut text = HEAD.to_owned();
+    for read in &kind.reads {
+        let api = read.api.as_ref().map(|api| format!(" {api}")).unwrap_or_default();
+        let (parameters, depends, notes) = (parameters(read), depends(read), join(notes(read), BREAK));
+        let cap = read.cap.map(|cap| format!(", at most {}", span(cap))).unwrap_or_default();
+        text.push_str(&format!(
+            "| `{}`{api} {} | {parameters} | {depends} | {}{cap} | `{}` | {notes} |\n",
+            read.service,
+            read.operation,
+            age(read.age),
+            read.bucket,
+        ));
+    }
+    text
+}
+
+fn parameters(read: &Read) -> String {
+    let item = read.item.as_ref().map(|item| {
+        let most = if item.most > 1 { format!(" (up to {})", item.most) } else { String::new() };
+        let only = item.only.as_ref().map(|only| format!(", only `{}`", cell(only))).unwrap_or_default();
+        format!("`{}`{most}{only}", item.parameter)
+    });
+    let with = read.with.iter().map(|with| {
+        let value = with.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
+        format!("{}`{}{value}`", if with.needed { "must: " } else { "" }, with.path)
+    });
+    let words = join(item.into_iter().chain(with), BREAK);
+    if words.is_empty() { "-".to_owned() } else { words }
+}
+
+fn depends(read: &Read) -> String {
+    let form = read.item.as_ref().and_then(|item| item.name.as_ref());
+    form.map_or("the listing".to_owned(), |form| format!("those named, as `{}`", cell(form)))
+}
+
+fn notes(read: &Read) -> Vec<String> {
+    let code = |words: &[SmolStr]| join(words.iter().map(|word| format!("`{word}`")), ", ");
+    let mut notes = Vec::new();
+    if !read.volatile.is_empty() {
+        notes.push(format!("moves by itself: {}", code(&read.volatile)));
+    }
+    if !read.transitional.is_empty() {
+        notes.push(format!("short while it contains {}", code(&read.transitional)));
+    }
+    notes.extend(read.missing.as_ref().map(|missing| format!("`{missing}` is an answer as well")));
+    notes
+}
+
+fn age(age: AgeClass) -> &'static str {
+    match age {
+        AgeClass::Event => "event",
+        AgeClass::Short => "short",
+        AgeClass::Health => "health",
+        AgeClass::Slow => "slow",
+        AgeClass::Catalogue => "catalogue",
+        AgeClass::Immutable => "immutable",
+    }
+}
+
 /// What each source of messages says, as a table.
 fn sources(kind: &Kind) -> String {
     let mut rows = Vec::new();
@@ -144,16 +226,43 @@ fn sources(kind: &Kind) -> String {
     format!("\n| source | what | name | also stale |\n|---|---|---|---|\n{}", rows.concat())
 }
 
+/// As it stands in a table's cell.
+fn cell(words: &impl ToString) -> String {
+    words.to_string().replace('|', "\\|")
+}
+
 /// Between the words of one cell.
 const BREAK: &str = " <br>";
 
 fn row(source: &str, what: &str, rule: &Rule) -> String {
-    let names = join(rule.names.iter().map(|rule| format!("`{}`", rule.to_string().replace('|', "\\|"))), BREAK);
+    let names = join(rule.names.iter().map(|rule| format!("`{}`", cell(rule))), BREAK);
     let names = if names.is_empty() { "any of the kind".to_owned() } else { names };
     let when = rule.when.iter().map(|when| format!(" where `{}` is {}", when.path, join(&when.values, ", ")));
     let touched = join(rule.touches.iter().map(|kind| kind.as_str()), ", ");
     let access = if rule.access { " (may change what a role may do)" } else { "" };
     format!("| {source} | {what}{}{access} | {names} | {touched} |\n", when.collect::<String>())
+}
+
+/// Before the rows of services.
+const SERVICES: &str = "
+## Services
+
+A client may be answered from memory once AWS itself has allowed it the same *operation*, or *exactly* the same request where policies may name resources. Operations
+that begin with one of the verbs, or are named here, change nothing; every other one is a write, and one that no kind knows makes everything of its service stale
+unless it is ignored.
+
+| service | admitted by | change nothing | ignored writes |
+|---|---|---|---|
+";
+
+fn service(service: &Service) -> String {
+    let admit = match service.admit {
+        Admit::Operation => "operation",
+        Admit::Exact => "exactly the request",
+    };
+    let verbs = service.read_verbs.iter().map(|verb| format!("{verb}…"));
+    let reads = join(verbs.chain(service.reads_passed.iter().map(ToString::to_string)), ", ");
+    format!("| `{}` | {admit} | {reads} | {} |\n", service.name, join(&service.ignored_calls, ", "))
 }
 
 fn buckets(service: &Service) -> String {
