@@ -79,7 +79,7 @@ impl Visit {
             return Box::pin(self.tls_first(stream)).await;
         }
         form("http");
-        Box::pin(self.to_proxy(stream, read)).await
+        Box::pin(self.proxied(stream, read)).await
     }
 
     /// Waits for the first bytes of a connection. `false`: there will be none.
@@ -103,7 +103,7 @@ impl Visit {
                 form("tls");
                 let mut stream: AnyStream = Box::new(stream);
                 let mut read = Vec::with_capacity(FIRST_READ);
-                if self.read_first(&mut stream, &mut read).await? { self.to_proxy(stream, read).await } else { Ok(()) }
+                if self.read_first(&mut stream, &mut read).await? { self.proxied(stream, read).await } else { Ok(()) }
             }
             Taken::Aws(host) => {
                 form("sni");
@@ -137,7 +137,7 @@ impl Visit {
     }
 
     /// Requests to the proxy: CONNECTs until one leads somewhere, or anything else.
-    async fn to_proxy<S: Stream>(self, mut stream: S, mut read: Vec<u8>) -> io::Result<()> {
+    async fn proxied<S: Stream>(self, mut stream: S, mut read: Vec<u8>) -> io::Result<()> {
         let limits = HeadLimits { bytes: self.shared.limits.head_bytes, lines: self.shared.limits.head_lines };
         loop {
             let ended = match tell(&read) {

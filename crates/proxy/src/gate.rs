@@ -270,13 +270,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Gate<S> {
+    /// The connection was used: its idle time begins anew. Flushing does not count, since the library flushes whenever it is woken.
+    fn used(&mut self) {
+        if self.reading.waiting_for == Some(Place::Between) {
+            self.reading.over();
+        }
+    }
+
     fn written<T>(&mut self, outcome: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.writing.over();
-            // The connection was used: its idle time begins anew.
-            if self.reading.waiting_for == Some(Place::Between) {
-                self.reading.over();
-            }
             return outcome;
         }
         match self.writing.poll(Place::Body, self.limits.stall, context) {
@@ -291,6 +294,7 @@ impl<S: AsyncWrite + Unpin> Gate<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.used();
         self.written(outcome, context)
     }
 
@@ -300,6 +304,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.used();
         self.written(outcome, context)
     }
 
@@ -315,5 +320,122 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_shutdown(context);
         self.written(outcome, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    const GOOD: &[u8] = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+
+    fn gate(read: &[u8]) -> (Gate<DuplexStream>, DuplexStream, Arc<Watch>) {
+        let (client, ours) = tokio::io::duplex(64);
+        let watch = Arc::new(Watch::default());
+        (Gate::new(ours, read.to_vec(), &Limits::default(), watch.clone()), client, watch)
+    }
+
+    async fn read(gate: &mut Gate<DuplexStream>, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        gate.read_exact(&mut bytes).await.unwrap();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn what_is_good_gets_through_unchanged_however_it_comes() {
+        let (mut gate, mut client, _) = gate(&GOOD[..20]);
+        let rest = &GOOD[20..];
+        let ((), got) = tokio::join!(
+            async {
+                for piece in rest.chunks(3) {
+                    client.write_all(piece).await.unwrap();
+                }
+                client.write_all(GOOD).await.unwrap();
+            },
+            read(&mut gate, GOOD.len() * 2)
+        );
+        assert_eq!(got, GOOD.repeat(2));
+    }
+
+    #[tokio::test]
+    async fn a_refused_head_is_replaced_and_nothing_follows() {
+        let (mut gate, mut client, watch) = gate(&[GOOD, b"GET / HTTP/1.1\nHost: h\r\n\r\n", GOOD].concat());
+        assert_eq!(read(&mut gate, GOOD.len() + STAND_IN.len()).await, [GOOD, STAND_IN].concat());
+        assert_eq!(watch.refused(), Some(Malformed::LineEnd));
+        client.write_all(b"more").await.unwrap();
+        let mut byte = [0];
+        assert!(tokio::time::timeout(Duration::from_millis(20), gate.read(&mut byte)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn no_byte_of_an_incomplete_head_gets_through() {
+        let (mut gate, mut client, _) = gate(b"");
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n").await.unwrap();
+        let mut byte = [0];
+        assert!(tokio::time::timeout(Duration::from_millis(20), gate.read(&mut byte)).await.is_err());
+        drop(client);
+        assert_eq!(gate.read(&mut byte).await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_ten_seconds_whatever_trickles_in() {
+        let (mut gate, mut client, watch) = gate(b"");
+        let begun = Instant::now();
+        let trickle = async {
+            loop {
+                client.write_all(b"A").await.unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let got = tokio::select! {
+            () = trickle => unreachable!(),
+            got = read(&mut gate, STAND_IN.len()) => got,
+        };
+        assert_eq!((got.as_slice(), watch.refused()), (STAND_IN, Some(Malformed::Late)));
+        assert_eq!((Instant::now() - begun).as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_ends_but_not_while_its_request_is_answered() {
+        let (mut gate, _client, watch) = gate(GOOD);
+        read(&mut gate, GOOD.len()).await;
+        let busy = Busy::new(&watch);
+        let mut byte = [0];
+        assert!(tokio::time::timeout(Duration::from_secs(3_600), gate.read(&mut byte)).await.is_err());
+        drop(busy);
+        gate.write_all(b"answer").await.unwrap();
+        let begun = Instant::now();
+        let flushed_all_the_while = std::future::poll_fn(|context| {
+            let mut buffer = [0];
+            let read = Pin::new(&mut gate).poll_read(context, &mut ReadBuf::new(&mut buffer));
+            assert!(Pin::new(&mut gate).poll_flush(context).is_ready());
+            read
+        });
+        flushed_all_the_while.await.unwrap();
+        assert_eq!((Instant::now() - begun).as_secs(), 120);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_or_a_reader_that_stands_still_ends_the_connection() {
+        let (mut gate, mut client, _) = gate(&GOOD[..GOOD.len() - 1]);
+        read(&mut gate, GOOD.len() - 1).await;
+        let mut byte = [0];
+        assert_eq!(gate.read(&mut byte).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(gate.write_all(&[0; 100]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let mut taken = [0; 64];
+        client.read_exact(&mut taken).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_that_cannot_be_followed_is_an_error() {
+        let head = b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello";
+        let (mut gate, mut client, _) = gate(head);
+        read(&mut gate, head.len()).await;
+        client.write_all(b"X").await.unwrap();
+        let mut byte = [0];
+        assert_eq!(gate.read(&mut byte).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(gate.read(&mut byte).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

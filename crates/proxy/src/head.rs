@@ -123,11 +123,11 @@ pub fn end(bytes: &[u8], checked: usize, limits: HeadLimits) -> Result<Option<us
     let mut from = checked.min(bytes.len());
     while let Some(offset) = memchr(b'\n', &bytes[from..]) {
         let at = from + offset;
-        if at == 0 || bytes[at - 1] != b'\r' {
-            return Err(Malformed::LineEnd);
-        }
         if at + 1 > limits.bytes {
             return Err(Malformed::TooLong);
+        }
+        if at == 0 || bytes[at - 1] != b'\r' {
+            return Err(Malformed::LineEnd);
         }
         // An empty line: this CR LF follows another one, or is the very first thing.
         if at == 1 || (at >= 3 && bytes[at - 2] == b'\n') {

@@ -179,19 +179,22 @@ fn is_customers(labels: &str) -> bool {
     let is_last = after.is_empty() || (after.len() == 1 && is_region(after[0]));
     let is_own = at == 0 || (at == 1 && OWN_PREFIXES.contains(&labels[0]));
     // `rds.eu-west-1`: the label first is the service. `x.eu-west-1.rds` and `x.rds.cn-north-1`: somebody's database. `eu-west-1.es`: an endpoint's old form.
-    let is_regional_form = at == 1 && is_region(labels[0]);
+    let is_regional_form = at == 1 && after.is_empty() && is_region(labels[0]);
     is_last && !is_own && !is_regional_form
 }
 
-/// Such as `eu-west-1` and `us-gov-west-1`.
+/// How the names of AWS's regions begin.
+const REGIONS: [&str; 16] = [
+    "us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx", "cn", "us-gov", "us-iso", "us-isob", "us-isof", "eu-isoe",
+    "eusc-de",
+];
+
+/// Such as `eu-west-1`, `us-gov-west-1` and `eusc-de-east-1`.
 fn is_region(label: &str) -> bool {
-    let mut parts = label.split('-');
-    let number =
-        parts.next_back().is_some_and(|part| part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let words = parts.clone().count();
-    number
-        && (2..=3).contains(&words)
-        && parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+    let Some((rest, number)) = label.rsplit_once('-') else { return false };
+    let Some((start, direction)) = rest.rsplit_once('-') else { return false };
+    let is_number = number.len() == 1 && number.as_bytes()[0].is_ascii_digit();
+    is_number && REGIONS.contains(&start) && direction.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// A host name in lower case; `None` when it is none: an address in any notation, a trailing dot, characters that host names do not have.
@@ -283,6 +286,9 @@ mod tests {
             "ABC.gr7.eu-west-1.eks.amazonaws.com",
             "b-1.x.abc.c2.kafka.eu-west-1.amazonaws.com",
             "b-x-1.mq.eu-west-1.amazonaws.com",
+            "b-x-1.mq.amazonaws.com",
+            "my-cluster-1.eks.amazonaws.com",
+            "eu-west-1.elb.eu-west-1.amazonaws.com",
             "vpce-0a-x.vpce-svc-0b.eu-west-1.vpce.amazonaws.com",
             "site.s3-website-eu-west-1.amazonaws.com",
             "site.s3-website.eu-central-1.amazonaws.com",

@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use aws_event_cache_answer::ConnectionMemory;
 use aws_event_cache_model::telemetry::{self, Metric};
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
-use http::header::{EXPECT, PROXY_AUTHORIZATION};
+use http::header::{CONTENT_LENGTH, EXPECT, PROXY_AUTHORIZATION};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -61,9 +61,35 @@ struct Memory {
 }
 
 /// The body of an answer, and that the connection is busy until it has gone.
+///
+/// The HTTP library keeps a body of known length until the next request, whatever it has left, so that the end is told by counting.
 pub(crate) struct Served {
     body: Carried,
-    _busy: Busy,
+    left: Option<u64>,
+    busy: Option<Busy>,
+}
+
+impl Served {
+    fn new(response: Response<Carried>, busy: Busy) -> Response<Self> {
+        let said = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        response.map(|body| {
+            let left = said.or_else(|| body.size_hint().exact());
+            Self { body, left, busy: Some(busy) }
+        })
+    }
+
+    fn sent(&mut self, frame: Option<&Result<Frame<Bytes>, BodyError>>) {
+        let Some(Ok(frame)) = frame else {
+            self.busy = None;
+            return;
+        };
+        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
+            *left = left.saturating_sub(data.len() as u64);
+            if *left == 0 {
+                self.busy = None;
+            }
+        }
+    }
 }
 
 impl Requests {
@@ -79,7 +105,7 @@ impl Requests {
             Ok(Routed::Aws(origin)) => self.aws(origin, request).await,
             Err(refusal) => refused(refusal, request).await,
         };
-        response.map(|body| Served { body, _busy: busy })
+        Served::new(response, busy)
     }
 
     fn routed(&self, request: &Request<Incoming>) -> Result<Routed, Refusal> {
@@ -175,7 +201,9 @@ impl Body for Served {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.sent(frame.as_ref());
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
