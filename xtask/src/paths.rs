@@ -55,3 +55,8 @@ pub(crate) fn python() -> PathBuf {
 pub(crate) fn churn() -> PathBuf {
     repository().join("harness/churn.yaml")
 }
+
+/// What may differ between the caches that proofs compare.
+pub(crate) fn differences() -> PathBuf {
+    repository().join("harness/differences.yaml")
+}

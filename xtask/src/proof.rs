@@ -6,21 +6,24 @@
 //!    └──── measure ─────┴───────── reads the cache ─────────────┘
 //! ```
 //!
-//! A *world* is a mock AWS with a small fleet in two accounts, and a Clouddriver that polls it. Every world sees the same changes at the same times, and is
-//! asked the same two questions: how long until the cache shows each change (its staleness), and how many AWS calls a minute did that take. In the world
-//! `stock` Clouddriver is by itself. In the world `drive` the service runs beside it, with the shipped production profile, and gets AWS's messages. The
-//! worlds live side by side, each with servers of its own, so that the machine's moods meet both.
+//! A *world* is a mock AWS with a fleet in two accounts, and a Clouddriver that polls it. Every world sees the same changes at the same times, and is asked
+//! the same questions: how long until the cache shows each change (its staleness), how many AWS calls a minute did that take, and does the cache hold in the
+//! end what a stock Clouddriver's would. In the world `stock` Clouddriver is by itself. In the others the service runs beside it, with the shipped production
+//! profile, and gets AWS's messages: in `drive` it drives Clouddriver's agents, in `answer` it answers them in AWS's place, in `both` it does both. The worlds
+//! live side by side, each with servers of its own, so that the machine's moods meet all.
 
 mod churn;
-mod driven;
+mod differences;
 mod measure;
 mod report;
 mod runs;
+mod service;
 mod world;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
@@ -29,9 +32,10 @@ use crate::command::{self, CommandError, say};
 use crate::paths;
 use crate::setup::{self, Release};
 use churn::Churn;
+use differences::Snapshot;
 use measure::Pace;
 use report::Report;
-use world::World;
+use world::{Fleet, Sort, World};
 
 /// What to prove.
 #[derive(Debug, clap::Subcommand)]
@@ -43,9 +47,15 @@ pub(crate) enum Proof {
 /// How to measure.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask proof clouddriver\n  cargo xtask proof clouddriver --minutes 20 --json | tail -n 1"
+    after_help = "Examples:\n  cargo xtask proof clouddriver\n  cargo xtask proof clouddriver --minutes 20 --json | tail -n 1\n  cargo xtask proof clouddriver --fleet medium --worlds stock,answer"
 )]
 pub(crate) struct Options {
+    /// Which worlds
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "stock,drive,answer,both", value_name = "WORLDS")]
+    worlds: Vec<Sort>,
+    /// How much there is in each of the two accounts
+    #[arg(long, value_enum, default_value = "small", value_name = "FLEET")]
+    fleet: Fleet,
     /// Length of the measurement; 10 is the production profile's longest time between two polls, so that with less some agents never poll
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
     minutes: u32,
@@ -85,11 +95,15 @@ pub(crate) fn run(proof: &Proof) -> Result<(), Failure> {
     setup::run(&setup::Options { spinnaker: vec![options.spinnaker] })?;
     let program = options.service.clone().map_or_else(|| built_service(options.release), Ok)?;
     let clock = Clock::wall();
-    let (stock, mut driven) = both(|| World::start(options.spinnaker), || World::start(options.spinnaker))?;
-    driven.drive(&program, clock.now())?;
+    let start = |sort: Sort| World::start(sort, &program, options, clock.now());
+    let worlds = together(options.worlds.iter().map(|&sort| move || start(sort)))?;
     say(&format!("measuring for {} minutes, after a minute without changes", options.minutes));
-    let (stock, drive) = both(|| play("stock", stock, options, &clock), || play("drive", driven, options, &clock))?;
-    let reports = [stock, drive];
+    let played = together(worlds.into_iter().map(|world| || play(world, options, &clock)))?;
+    let mut reports = Vec::new();
+    for (world, mut report, snapshot) in played {
+        report.differences = Some(differences::find(&world, &snapshot, options)?);
+        reports.push(report);
+    }
     for report in &reports {
         report.print();
     }
@@ -111,25 +125,25 @@ fn built_service(release: bool) -> Result<PathBuf, CommandError> {
     Ok(paths::target().join(if release { "release" } else { "debug" }).join("aws-event-cache"))
 }
 
-/// Does the same to both worlds at once, each in a thread of its own.
-fn both<T: Send, E: Into<Failure>>(
-    stock: impl FnOnce() -> Result<T, E> + Send,
-    drive: impl FnOnce() -> Result<T, E> + Send,
-) -> Result<(T, T), Failure> {
-    let run = |it: Result<T, E>| it.map_err(Into::into);
+/// Does the same to all worlds at once, each in a thread of its own.
+fn together<T: Send, E: Into<Failure>>(
+    tasks: impl Iterator<Item = impl FnOnce() -> Result<T, E> + Send>,
+) -> Result<Vec<T>, Failure> {
     std::thread::scope(|scope| {
-        let stock = scope.spawn(|| run(stock()));
-        let drive = run(drive());
-        let stock = stock.join().map_err(|_| Failure::from("the thread of the world \"stock\" panicked"))?;
-        Ok((stock?, drive?))
+        let threads: Vec<_> = tasks.map(|task| scope.spawn(|| task().map_err(Into::into))).collect();
+        let join = |thread: ScopedJoinHandle<'_, Result<T, Failure>>| {
+            thread.join().map_err(|_| Failure::from("the thread of a world panicked"))?
+        };
+        threads.into_iter().map(join).collect()
     })
 }
 
 /// Lets a world live for the given time.
-fn play(name: &'static str, mut world: World, options: &Options, clock: &Clock) -> Result<Report, Failure> {
+fn play(mut world: World, options: &Options, clock: &Clock) -> Result<(World, Report, Snapshot), Failure> {
     let mut churn = Churn::load(options.seed)?;
     let length = Duration::from_secs(60) * options.minutes;
     let pace = Pace { warm_up: WARM_UP, length, changes_per_minute: options.changes };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    Ok(runtime.block_on(measure::run(name, &mut world, &mut churn, &pace, clock))?)
+    let (report, snapshot) = runtime.block_on(measure::run(&mut world, &mut churn, &pace, clock))?;
+    Ok((world, report, snapshot))
 }

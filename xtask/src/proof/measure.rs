@@ -6,6 +6,7 @@ use aws_event_cache_clock::Clock;
 use jiff::Timestamp;
 
 use super::churn::{Change, Churn, ChurnError};
+use super::differences::Snapshot;
 use super::report::{Message, Report, Sample};
 use super::runs::Runs;
 use super::world::{World, WorldError};
@@ -19,6 +20,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How long after the last change the cache may take: the longest that the shipped catalogue leaves unread what no event announces, and a stock interval.
 const PATIENCE: Duration = Duration::from_secs(330);
+
+/// From the last change that was seen to the quiet point: second looks come a minute after a change at the latest, and an agent polls within a stock interval.
+const SETTLING: Duration = Duration::from_secs(100);
 
 /// How long, and how fast.
 pub(super) struct Pace {
@@ -56,21 +60,21 @@ struct Measurement<'a> {
     report: Report,
 }
 
-/// Measures a world.
+/// Measures a world, and leaves it at a quiet point: what its cache holds then is given as well.
 pub(super) async fn run(
-    name: &'static str,
     world: &mut World,
     churn: &mut Churn,
     pace: &Pace,
     clock: &Clock,
-) -> Result<Report, ChurnError> {
-    warm_up(world, pace.warm_up, clock).await?;
+) -> Result<(Report, Snapshot), ChurnError> {
+    live_on(world, pace.warm_up, clock).await?;
     let begin = clock.now();
     let end = begin + pace.length;
     let mut next = begin;
     world.aws.reset().map_err(WorldError::from)?;
-    let mut report = Report::new(name);
+    let mut report = Report::new(world.sort.name());
     report.before = world.status()?;
+    report.saved_before = world.savings()?;
     let (way, undated, runs) = (Vec::new(), Vec::new(), Runs::default());
     let mut it = Measurement { world, clock, begin, way, undated, runs, next_look: begin, report };
     loop {
@@ -89,11 +93,14 @@ pub(super) async fn run(
         }
         clock.sleep(POLL).await;
     }
-    Ok(it.end())
+    let report = it.end();
+    live_on(world, SETTLING, clock).await?;
+    let snapshot = Snapshot::of(&world.clouddriver).map_err(WorldError::from)?;
+    Ok((report, snapshot))
 }
 
 /// Lets a world go on without changes.
-async fn warm_up(world: &mut World, length: Duration, clock: &Clock) -> Result<(), WorldError> {
+async fn live_on(world: &mut World, length: Duration, clock: &Clock) -> Result<(), WorldError> {
     let end = clock.now() + length;
     while clock.now() < end {
         world.speak(clock.now())?;
@@ -170,6 +177,7 @@ impl Measurement<'_> {
     fn count(&mut self) -> Result<(), WorldError> {
         self.report.calls = Some(self.world.aws.calls("service,action")?);
         self.report.after = self.world.status()?;
+        self.report.saved_after = self.world.savings()?;
         self.report.runs = self.runs.counts().map(|(agent, why)| (agent.to_owned(), why)).collect();
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! The figures of a world, for people and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_event_cache_catalog::{AgeClass, Catalog};
 use serde_json::{Map, Value, json};
 
 use super::runs::Why;
+
+/// How many differences are shown: there should be none, and a few say what is wrong.
+const SHOWN: usize = 40;
 
 /// One change.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ pub(super) struct Message {
 }
 
 /// What was seen in one world.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Report {
     name: &'static str,
     /// Changes seen.
@@ -45,13 +49,26 @@ pub(super) struct Report {
     pub(super) before: Value,
     /// The service's status when it ended.
     pub(super) after: Value,
+    /// What the service had answered in AWS's place when the measurement began; null where it does not answer.
+    pub(super) saved_before: Value,
+    /// And when it ended.
+    pub(super) saved_after: Value,
+    /// In what the cache differed from a stock Clouddriver's at the end; `None` if nobody looked.
+    pub(super) differences: Option<Vec<String>>,
 }
 
 impl Report {
     /// An empty one for the world of this name.
     pub(super) fn new(name: &'static str) -> Self {
-        let (before, after) = (Value::Null, Value::Null);
-        Self { name, samples: Vec::new(), lost: Vec::new(), calls: None, runs: BTreeMap::new(), before, after }
+        Self { name, ..Self::default() }
+    }
+
+    /// AWS calls per minute without those that read health: nobody announces it, so it has to be read, whoever reads it.
+    fn without_health(&self) -> f64 {
+        let health = health_operations();
+        let rows = self.calls.iter().flat_map(|calls| calls["calls"].as_array().into_iter().flatten());
+        let others = rows.filter(|row| !row["action"].as_str().is_some_and(|action| health.contains(action)));
+        self.per_minute(others.filter_map(|row| row["calls"].as_f64()).sum())
     }
 
     fn minutes(&self) -> f64 {
@@ -87,12 +104,16 @@ impl Report {
         };
         let mut figures = json!({
             "aws_calls_per_minute": round(self.total("calls")),
+            "aws_calls_per_minute_without_health": round(self.without_health()),
             "throttled_calls_per_minute": round(self.total("throttled")),
             "changes": {"seen": self.samples.len(), "never_seen": self.lost.len()},
             "staleness_ms": spread(&self.staleness(|_| true)),
             "announced": group(true),
             "unannounced": group(false),
         });
+        if let Some(differences) = &self.differences {
+            figures["differences"] = differences.len().into();
+        }
         if !self.after.is_null() {
             let (start, cache) = (self.messages(|m| m.to_start), self.messages(|m| m.to_cache));
             figures["from_message_ms"] = json!({"to_agent_start": spread(&start), "to_cache": spread(&cache)});
@@ -107,6 +128,8 @@ impl Report {
         self.print_calls();
         self.print_runs();
         self.print_service();
+        self.print_savings();
+        self.print_differences();
     }
 
     fn print_staleness(&self) {
@@ -114,7 +137,7 @@ impl Report {
             "\n{:<38}{:>8}{:>10}{:>10}{:>10}",
             "from change to Clouddriver's cache", "changes", "p50", "p95", "max"
         ));
-        let kinds: std::collections::BTreeSet<&str> = self.samples.iter().map(|sample| sample.what.as_str()).collect();
+        let kinds: BTreeSet<&str> = self.samples.iter().map(|sample| sample.what.as_str()).collect();
         for what in kinds {
             row(what, &self.staleness(|sample| sample.what == what));
         }
@@ -142,6 +165,7 @@ impl Report {
             line(&format!("{name:<56}{:>10.1}", self.per_minute(count)));
         }
         line(&format!("{:<56}{:>10.1}", "all", self.total("calls")));
+        line(&format!("{:<56}{:>10.1}", "all but reads of health", self.without_health()));
         line(&format!("{:<56}{:>10.1}", "throttled", self.total("throttled")));
     }
 
@@ -179,24 +203,86 @@ impl Report {
             line(&format!("problem: {problem}"));
         }
     }
+
+    /// What the service answered in AWS's place during the measurement, by its own account.
+    fn print_savings(&self) {
+        let Some(operations) = self.saved_after["operations"].as_array() else { return };
+        let before = self.saved_before["operations"].as_array();
+        let before: BTreeMap<String, &Value> = before.into_iter().flatten().map(|row| (operation(row), row)).collect();
+        let mut rows: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+        for after in operations {
+            let earlier = before.get(&operation(after)).copied().unwrap_or(&Value::Null);
+            let sum = rows.entry(format!("{} {}", text(after, "service"), text(after, "operation"))).or_default();
+            for (sum, name) in sum.iter_mut().zip(["asked", "made", "avoided"]) {
+                *sum += count(after, name).saturating_sub(count(earlier, name));
+            }
+        }
+        line(&format!(
+            "\n{:<56}{:>10}{:>10}{:>10}",
+            "what Clouddriver asked the service", "asked", "of AWS", "avoided"
+        ));
+        for (name, [asked, made, avoided]) in rows {
+            line(&format!("{name:<56}{asked:>10}{made:>10}{avoided:>10}"));
+        }
+    }
+
+    fn print_differences(&self) {
+        let Some(found) = &self.differences else { return };
+        line(&format!("\ndifferences from a stock Clouddriver's cache: {}", found.len()));
+        found.iter().take(SHOWN).for_each(|one| line(&format!("  {one}")));
+    }
 }
 
-/// What driving saves and costs.
+/// What tells one row of the savings from another.
+fn operation(row: &Value) -> String {
+    ["account", "region", "service", "operation"].map(|name| text(row, name)).join(" ")
+}
+
+fn text<'v>(row: &'v Value, name: &str) -> &'v str {
+    row[name].as_str().unwrap_or_default()
+}
+
+fn count(row: &Value, name: &str) -> u64 {
+    row[name].as_u64().unwrap_or_default()
+}
+
+/// What each world saves and costs beside the stock world.
 pub(super) fn compare(reports: &[Report]) {
-    let [stock, drive] = reports else { return };
-    let (before, after) = (stock.total("calls"), drive.total("calls"));
-    let saved = if before > 0.0 { 100.0 * (1.0 - after / before) } else { 0.0 };
-    let p95 = |report: &Report| percentile(&report.staleness(|_| true), 95).as_secs_f64();
+    let Some(stock) = reports.iter().find(|report| report.before.is_null()) else { return };
     line(&format!(
-        "\nAWS calls per minute {before:.1} -> {after:.1}: {saved:.1} % fewer; staleness p95 {:.1} s -> {:.1} s",
-        p95(stock),
-        p95(drive)
+        "\n{:<10}{:>16}{:>10}{:>20}{:>10}{:>16}{:>14}",
+        "world", "AWS calls/min", "fewer", "without health", "fewer", "staleness p95", "differences"
     ));
+    for report in reports {
+        let (all, rest) = (report.total("calls"), report.without_health());
+        let p95 = percentile(&report.staleness(|_| true), 95).as_secs_f64();
+        let differences = report.differences.as_ref().map_or("?".to_owned(), |found| found.len().to_string());
+        line(&format!(
+            "{:<10}{all:>16.1}{:>8.1} %{rest:>20.1}{:>8.1} %{p95:>14.1} s{differences:>14}",
+            report.name,
+            fewer(stock.total("calls"), all),
+            fewer(stock.without_health(), rest)
+        ));
+    }
+}
+
+/// By how many percent there are fewer.
+fn fewer(before: f64, after: f64) -> f64 {
+    if before > 0.0 { 100.0 * (1.0 - after / before) } else { 0.0 }
+}
+
+/// The operations that read health, by the catalogue.
+fn health_operations() -> BTreeSet<String> {
+    let catalog = Catalog::shipped();
+    let reads = catalog.kinds().flat_map(|kind| &kind.reads).filter(|read| read.age == AgeClass::Health);
+    reads.map(|read| read.operation.to_string()).collect()
 }
 
 /// Prints the figures of all worlds in one line of JSON.
 pub(super) fn print_json(reports: &[Report]) {
-    let all: Map<String, Value> = reports.iter().map(|report| (report.name.to_owned(), report.json())).collect();
+    let mut all: Map<String, Value> = reports.iter().map(|report| (report.name.to_owned(), report.json())).collect();
+    let found = reports.iter().map(|report| report.differences.as_ref().map(Vec::len)).sum::<Option<usize>>();
+    all.insert("differences".to_owned(), found.into());
     line(&Value::Object(all).to_string());
 }
 

@@ -1,4 +1,4 @@
-//! What the world `drive` has beside the world `stock`: the service, and AWS's messages to it.
+//! What other worlds have beside the world `stock`: the service, and AWS's messages to it.
 //!
 //! AWS tells of a change some time after it was made, in a signed SNS message whose text is the EventBridge event of CloudTrail's record. A scheduled rule
 //! of EventBridge sends a heartbeat for each account and region every minute.
@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_event_cache_testkit::{EventCache, MockAccount, Topic, Wiring};
+use aws_event_cache_testkit::{AnswerWiring, EventCache, MockAccount, Topic, Wiring};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -28,11 +28,20 @@ const READY: Duration = Duration::from_secs(60);
 /// How often Clouddriver polls unless told otherwise.
 const STOCK: Duration = Duration::from_secs(30);
 
+/// What the service is for in a world.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arms<'a> {
+    /// Whether it drives Clouddriver's agents.
+    pub(super) drive: bool,
+    /// The AWS that it answers for; `None` if it does not answer.
+    pub(super) answer_for: Option<&'a str>,
+}
+
 /// A topic in the first of the mock's accounts, as an organization has one for all of its accounts.
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:cache-events";
 
 /// The service, and AWS as far as it speaks.
-pub(super) struct Driven {
+pub(super) struct Service {
     service: EventCache,
     topic: Topic,
     places: Vec<(String, String)>,
@@ -48,27 +57,39 @@ struct Message {
     text: String,
 }
 
-impl Driven {
-    /// Starts the service beside a Clouddriver.
-    pub(super) fn start<'a>(
+impl Service {
+    /// Starts the service beside a Clouddriver, which need not be there yet.
+    pub(super) fn start(
         program: &Path,
         clouddriver: &str,
         redis: &str,
-        accounts: impl Iterator<Item = &'a MockAccount>,
+        arms: &Arms<'_>,
         now: Timestamp,
     ) -> Result<Self, WorldError> {
         let topic = Topic::start(TOPIC, now)?;
+        let mode = if arms.drive { "enforce" } else { "off" };
+        let answer = arms.answer_for.map(|upstream| AnswerWiring { mode: "serve", upstream, keys: &[], tls: false });
         let service = EventCache::start(
             program,
-            &Wiring { clouddriver, redis, topic: &topic, mode: "enforce", stock_interval: STOCK },
+            &Wiring { clouddriver, redis, topic: &topic, mode, stock_interval: STOCK, answer },
         )?;
-        let places = accounts.map(|account| (account.account().to_owned(), account.region().to_owned())).collect();
         let random = StdRng::seed_from_u64(0);
-        Ok(Self { service, topic, places, next_heartbeat: now, pending: Vec::new(), random, sent: 0 })
+        Ok(Self { service, topic, places: Vec::new(), next_heartbeat: now, pending: Vec::new(), random, sent: 0 })
+    }
+
+    /// The port where it answers in AWS's place; `None` if it does not.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.service.answering().map(|at| at.address().port())
     }
 
     /// Waits until the service knows Clouddriver's accounts and trusts their event streams.
-    pub(super) fn wait_until_healthy(&mut self, now: Timestamp) -> Result<(), WorldError> {
+    pub(super) fn wait_until_healthy<'a>(
+        &mut self,
+        accounts: impl Iterator<Item = &'a MockAccount>,
+        now: Timestamp,
+    ) -> Result<(), WorldError> {
+        self.places = accounts.map(|account| (account.account().to_owned(), account.region().to_owned())).collect();
+        self.next_heartbeat = now;
         self.service.wait_for(READY, |status| status["places"].as_array().is_some_and(|places| !places.is_empty()))?;
         self.speak(now)?;
         let healthy = self.service.wait_for(READY, |status| {
@@ -115,9 +136,17 @@ impl Driven {
     pub(super) fn status(&self) -> Result<Value, WorldError> {
         Ok(self.service.status()?)
     }
+
+    /// What it answered instead of AWS; null if it does not answer.
+    pub(super) fn savings(&self) -> Result<Value, WorldError> {
+        if self.port().is_none() {
+            return Ok(Value::Null);
+        }
+        Ok(self.service.savings()?)
+    }
 }
 
-impl Drop for Driven {
+impl Drop for Service {
     fn drop(&mut self) {
         let log = self.service.log();
         let complaints = log.lines().filter(|line| line.contains(r#""level":"ERROR""#));
