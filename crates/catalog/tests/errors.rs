@@ -176,6 +176,71 @@ fn an_any_call_without_a_name_is_refused_since_it_would_match_every_write() {
     assert!(errors.contains("any_call[0]: needs a name"), "{errors}");
 }
 
+const READ: &str = "{service: test, operation: DescribeWidgets, age: event, bucket: 'test:read'}";
+
+#[test]
+fn mistakes_in_how_a_read_is_answered_are_named() {
+    let read = |fields: &str| errors_after(READ, &READ.replace('}', &format!(", {fields}}}")));
+    for (fields, expected) in [
+        (
+            "item: {parameter: Id, name: last-segmnt}",
+            "reads[0].item.name: \"last-segmnt\" is not a filter; did you mean `last-segment`?",
+        ),
+        ("item: {parameter: Id, name: []}", "reads[0].item.name: needs a filter"),
+        ("item: {parameter: Id, most: 101}", "reads[0].item.most: \"101\" is not a number from 1 to 100"),
+        ("item: {parametre: Id}", "reads[0].item.parametre: is not a field here; did you mean `parameter`?"),
+        (
+            "with: [Filter..Name]",
+            "reads[0].with[0]: \"Filter..Name\" is not a parameter such as cluster or Filter.1.Name=is-public",
+        ),
+        ("needs: [a b]", "reads[0].needs[0]: \"a b\" is not a parameter"),
+        ("list: A, page: {in: T, out: T, list: B}", "reads[0]: the answer's list is named twice"),
+        ("transitionl: [x]", "reads[0].transitionl: is not a field here; did you mean `transitional`?"),
+    ] {
+        let errors = read(fields);
+        assert!(errors.contains(expected), "{fields}: {errors}");
+    }
+    let errors =
+        errors_after("reads:", "beneath: [widgett]\nwrites: [{service: test, operations: Make Widget}]\nreads:");
+    assert!(errors.contains("beneath[0]: no kind is called \"widgett\"; did you mean `widget`?"), "{errors}");
+    assert!(errors.contains("writes[0].operations: \"Make Widget\" is not an operation"), "{errors}");
+}
+
+#[test]
+fn mistakes_in_how_a_service_is_told_are_named() {
+    let service = |fields: &str| {
+        let text = format!("{SERVICE}{fields}\n");
+        let files = [("services/test.yaml", text.as_str()), ("services/other.yaml", OTHER)];
+        Catalog::parse(files).err().map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    assert_eq!(service("signing_name: tests\nerrors: rest-json\nroutes: {Get: 'GET /a/{Name}/b/{Rest+}'}"), "");
+    for (fields, expected) in [
+        (
+            "errors: rest_json",
+            "test.yaml:4: errors: \"rest_json\" is not one of ec2, query, json, rest-json; did you mean `rest-json`?",
+        ),
+        ("admit: any", "test.yaml:4: admit: \"any\" is not one of operation, exact"),
+        ("routes: {GetWidget: /widgets}", "routes.GetWidget: \"/widgets\" is not a route such as GET /widgets/{Name}"),
+        ("routes: {GetWidget: 'GET /widgets/{Name'}", "routes.GetWidget: "),
+        ("global_region: 'every where'", "global_region: \"every where\" is not a region, or global"),
+        ("others: 'test:raed'", "others: no bucket is called \"test:raed\"; did you mean `test:read`?"),
+        ("signing_name: other", "the signing name other is taken by "),
+    ] {
+        let errors = service(fields);
+        assert!(errors.contains(expected), "{fields}: {errors}");
+    }
+}
+
+const OTHER: &str = "title: Other\nevent_sources: []\nbuckets: {read: {capacity: 1, refill: 1}}\n";
+
+/// Files of before the answer arm say `item` as a text; nothing of what they name was ever answered from memory.
+#[test]
+fn an_item_as_a_text_is_taken_and_such_requests_pass() {
+    let catalog = with_kind(&KIND.replace(READ, &READ.replace('}', ", item: WidgetId}"))).unwrap();
+    let read = &catalog.kinds().next().unwrap().reads[0];
+    assert!(read.item.is_none() && !read.allows("WidgetId", "w-1") && read.fits(std::iter::empty()));
+}
+
 #[test]
 fn an_operators_folder_adds_and_replaces_and_is_refused_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();

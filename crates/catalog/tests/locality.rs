@@ -4,7 +4,7 @@
 //! The rule, for every string literal in `crates/*/src` (this crate's too) and `xtask/src`, tests in them included:
 //!
 //! - it is not, as a whole, a kind's id of several words (`a-b`), an AWS Config type, an EventBridge detail-type or an Auto Scaling notification that a kind lists;
-//! - none of the words in it is an agent's class or the name of a CloudTrail call that a kind lists.
+//! - none of the words in it is an agent's class, or the name of a CloudTrail call or of an operation that a kind lists.
 //!
 //! Ids of one word are left out, since they are common English (a literal `"instance"` says nothing), and so are comments: examples help.
 
@@ -35,7 +35,9 @@ impl Forbidden {
                 .chain(kind.notifications.iter().flat_map(|n| &n.events));
             forbidden.literals.extend(id.into_iter().chain(types).chain(events.map(|event| event.to_string())));
             let calls = kind.calls.iter().flat_map(|call| &call.events).filter(|event| !event.ends_with('*'));
-            forbidden.words.extend(calls.map(|event| event.to_string()));
+            let operations = kind.reads.iter().map(|read| &read.operation);
+            let operations = operations.chain(kind.writes.iter().flat_map(|write| &write.operations));
+            forbidden.words.extend(calls.chain(operations).map(|event| event.to_string()));
         }
         let classes =
             catalog.agents().flat_map(|agent| agent.name.as_str().split('/').map(str::to_owned).collect::<Vec<_>>());
@@ -172,6 +174,8 @@ fn the_rule_finds_what_it_is_for_and_leaves_english_alone() {
     assert!(forbidden.in_literal(&format!("lock of {}", agent.name.as_str())).is_some());
     let call = kind.calls.iter().flat_map(|call| &call.events).find(|event| !event.ends_with('*')).unwrap();
     assert!(forbidden.in_literal(&format!("{{\"eventName\": \"{call}\"}}")).is_some());
+    let read = &kind.reads.first().unwrap().operation;
+    assert!(forbidden.in_literal(&format!("Action={read}&Version=1")).is_some());
     for fine in ["instance", "role", "widget", "WidgetCachingAgent", "AWS::Test::Widget", "read-only"] {
         assert_eq!(forbidden.in_literal(fine), None);
     }

@@ -83,7 +83,12 @@ fn item(reader: &Reader<'_>, spot: Spot<'_>) -> Option<Item> {
 }
 
 fn form(reader: &Reader<'_>, spot: Option<Spot<'_>>) -> Option<NameForm> {
-    let chains = reader.list(Some(spot?), |spot| reader.spoken(spot, NameForm::chain));
+    let spot = spot?;
+    let chains = reader.list(Some(spot), |spot| reader.spoken(spot, NameForm::chain));
+    if reader.items(spot).is_empty() {
+        let problem = "needs a filter, such as lacks(:): without one every name would mean any".to_owned();
+        reader.wrong(spot.node.line, spot.field, problem, None);
+    }
     Some(NameForm::new(chains))
 }
 

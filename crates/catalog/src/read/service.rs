@@ -32,8 +32,7 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Servi
     let throttle_events = reader.list(fields.get("throttle_events"), |spot| throttle_event(reader, spot));
     let ignored_calls = reader.texts(fields.get("ignored_calls"));
     let ignored_notifications = reader.texts(fields.get("ignored_notifications"));
-    let signing_name = fields.get("signing_name").and_then(|spot| reader.text(spot)).unwrap_or(stem);
-    let signing_name = SmolStr::new(signing_name);
+    let signing_name = signing_name(reader, stem, node, fields.get("signing_name"));
     let error_shape = fields.get("errors").and_then(|spot| reader.word(spot, &SHAPES)).unwrap_or(ErrorShape::Json);
     let routes = fields.get("routes").map(|spot| routes(reader, spot)).unwrap_or_default();
     let global_region = fields
@@ -69,17 +68,32 @@ pub(super) fn read(reader: &Reader<'_>, stem: &str, node: &Node) -> Option<Servi
     })
 }
 
+/// The file's name, unless it says another: requests lead to one service.
+fn signing_name(reader: &Reader<'_>, stem: &str, file: &Node, spot: Option<Spot<'_>>) -> SmolStr {
+    let name = spot.and_then(|spot| reader.text(spot)).unwrap_or(stem);
+    reader.claim(format!("the signing name {name}"), spot.unwrap_or(Spot { node: file, field: "" }));
+    SmolStr::new(name)
+}
+
 /// `GetWidget: GET /widgets/{Name}`.
 fn routes(reader: &Reader<'_>, spot: Spot<'_>) -> Vec<(SmolStr, SmolStr)> {
     let mut routes = Vec::new();
     for (key, node) in reader.entries(spot) {
         let field = format!("{}.{}", spot.field, key.text);
         let route = reader.parsed(Spot { node, field: &field }, "a route such as GET /widgets/{Name}", |text| {
-            text.split_once(" /").filter(|(method, _)| METHODS.contains(method)).map(|_| SmolStr::new(text))
+            let (method, path) = text.split_once(" /")?;
+            (METHODS.contains(&method) && path.split('/').all(is_part)).then(|| SmolStr::new(text))
         });
         routes.extend(route.map(|route| (SmolStr::new(&key.text), route)));
     }
     routes
+}
+
+/// A part of a route's path: words, or a label in braces.
+fn is_part(part: &str) -> bool {
+    let inside = part.strip_prefix('{').map_or(Some(part), |label| label.strip_suffix('}'));
+    let inside = inside.map(|inside| inside.strip_suffix('+').unwrap_or(inside));
+    inside.is_some_and(|inside| inside.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')))
 }
 
 fn claimed(reader: &Reader<'_>, spot: Option<Spot<'_>>, what: &str) -> Vec<SmolStr> {
