@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use aws_event_cache_config::{ConfigErrors, Effective, KnownKinds, Mistake};
+use aws_event_cache_config::{Config, ConfigErrors, Effective, KnownKinds, Mistake};
 use aws_event_cache_model::Accounts;
 use comfy_table::Table;
 use serde_json::{Value, json};
 
-use crate::answer::{list, text};
 use crate::cli::{CheckConfigArgs, exit};
 use crate::output::{error, line, show, table, warn};
+use crate::reply::{list, text};
 use crate::settings::{self, SettingsError};
 
 pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
@@ -48,6 +48,7 @@ fn check(args: &CheckConfigArgs) -> Result<ExitCode, SettingsError> {
     settings::certificates(&loaded.config)?;
     settings::tokens(&loaded.config)?;
     settings::locks(&loaded.config, "check")?;
+    settings::answer::check(&loaded.config.answer)?;
     let accounts = Accounts::new(settings::configured_accounts(&loaded.config)?);
     let kinds = KnownKinds::of(&loaded.catalog);
     let kind = match args.kind.as_deref().map(|word| loaded.catalog.find_kind(word)).transpose() {
@@ -62,13 +63,17 @@ fn check(args: &CheckConfigArgs) -> Result<ExitCode, SettingsError> {
     if args.json {
         line(&shown.to_string());
     } else {
-        print(&shown, args, kind.as_deref(), loaded.config.accounts.discover);
+        print(&shown, args, kind.as_deref(), &loaded.config);
     }
     Ok(exit::OK)
 }
 
-fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discovers: bool) {
+fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, config: &Config) {
     line(&format!("The file is sound. Drive mode: {}", text(effective, "mode")));
+    line(&match config.answer.mode {
+        None => "Answer arm: off".to_owned(),
+        Some(mode) => format!("Answer arm: {} at {}{}", mode.as_str(), config.answer.listen, tls(config)),
+    });
     show(&profiles(effective));
     let kinds = kinds(effective, args, kind);
     show(&kinds);
@@ -76,8 +81,16 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, discover
     if kinds.row_count() == 0 && narrowed {
         line("\nNo account of the file fits.");
     }
-    if discovers {
+    if settings::discovers(config) {
         line("\nMore accounts are taken from Clouddriver while running.");
+    }
+}
+
+/// What the proxy can see of TLS.
+fn tls(config: &Config) -> &'static str {
+    match config.answer.ca {
+        Some(_) => ", plain HTTP and TLS",
+        None => ", plain HTTP only (no answer.ca: TLS is tunnelled unseen)",
     }
 }
 
@@ -103,6 +116,7 @@ fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table
         "\nCEILING",
         "\nHOT CEILING",
         "\nFROM",
+        "\nANSWER",
     ]);
     for place in list(effective, "places") {
         let (account, region) = (text(place, "account"), text(place, "region"));
@@ -123,6 +137,7 @@ fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table
                 text(row, "ceiling"),
                 text(row, "hotCeiling"),
                 if watched { text(row, "ceilingFrom") } else { "not watched" },
+                text(row, "answer"),
             ]);
         }
     }

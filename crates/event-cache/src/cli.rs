@@ -59,6 +59,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  aws-event-cache status\n  aws-event-cache status --server http://aws-event-cache.spinnaker:8080 --scopes\n  aws-event-cache status --json | jq .problems"
     )]
     Status(StatusArgs),
+    /// Show what the answer arm saved: requests, calls made to AWS and calls avoided
+    #[command(
+        after_help = "Examples:\n  aws-event-cache savings\n  aws-event-cache savings --account prod --by-region\n  aws-event-cache savings --json | jq .total"
+    )]
+    Savings(SavingsArgs),
+    /// Make, show and renew the certificate authority by which the proxy ends TLS
+    #[command(
+        after_help = "Examples:\n  aws-event-cache ca init --config config.yaml\n  aws-event-cache ca show --folder /var/lib/aws-event-cache/ca\n  aws-event-cache ca rotate --config config.yaml            # then give ca.pem to every client\n  aws-event-cache ca rotate --config config.yaml --switch   # then restart the service"
+    )]
+    Ca(CaArgs),
     /// Refresh what Clouddriver knows, now, and wait until it has it
     #[command(
         after_help = "Examples:\n  aws-event-cache refresh --account prod --region us-west-2\n  aws-event-cache refresh --account prod --kind security-groups --name sg-0a1b2c3d\n  aws-event-cache refresh --kind subnets --no-wait"
@@ -146,6 +156,91 @@ pub(crate) struct StatusArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SavingsArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Only this account (Spinnaker's name or the AWS id)
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// A line for each region, too
+    #[arg(long)]
+    pub(crate) by_region: bool,
+    /// As JSON, everything
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaArgs {
+    #[command(subcommand)]
+    pub(crate) command: CaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Make the certificate authority; the root's key is thrown away at once
+    #[command(
+        after_help = "Examples:\n  aws-event-cache ca init --config config.yaml\n  aws-event-cache ca init --folder ./ca --name event-cache.spinnaker.svc"
+    )]
+    Init(CaMakeArgs),
+    /// Show it: fingerprint, end, names, and what each kind of client needs to trust it
+    #[command(
+        after_help = "Examples:\n  aws-event-cache ca show --config config.yaml\n  aws-event-cache ca show --folder ./ca --json"
+    )]
+    Show(CaShowArgs),
+    /// Make a new root beside the one in use; with --switch, put it into use
+    #[command(
+        after_help = "Examples:\n  aws-event-cache ca rotate --config config.yaml            # then give ca.pem, which holds both roots, to every client\n  aws-event-cache ca rotate --config config.yaml --switch   # then restart the service"
+    )]
+    Rotate(CaRotateArgs),
+}
+
+/// Where the authority is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct CaPlaceArgs {
+    /// Its folder; without it, `answer.ca` of the configuration
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The configuration file, whose names the certificates are to bear (`answer.names`, `answer.hosts.suffixes`)
+    #[arg(long, short, env = "AWS_EVENT_CACHE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaMakeArgs {
+    #[command(flatten)]
+    pub(crate) place: CaPlaceArgs,
+    /// A name or address of the proxy itself, beside those of the configuration; may be given several times
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// A domain that counts as AWS's, beside those of the configuration; may be given several times
+    #[arg(long = "suffix", value_name = "DOMAIN")]
+    pub(crate) suffixes: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaShowArgs {
+    #[command(flatten)]
+    pub(crate) place: CaPlaceArgs,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaRotateArgs {
+    #[command(flatten)]
+    pub(crate) make: CaMakeArgs,
+    /// The second step: every client trusts the new root by now, so use it
+    #[arg(long)]
+    pub(crate) switch: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,6 +1,6 @@
 //! The `aws-event-cache` binary: configuration, wiring, signals and subcommands. What is decided lives in the crates.
 
-mod answer;
+mod ca;
 mod check_config;
 mod cli;
 mod client;
@@ -9,6 +9,8 @@ mod kinds;
 mod output;
 mod refresh;
 mod replay;
+mod reply;
+mod savings;
 mod serve;
 mod settings;
 mod status;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         }
         Command::Refresh(args) => asking(refresh::run(args)),
         Command::Status(args) => asking(status::run(args)),
+        Command::Savings(args) => asking(savings::run(args)),
+        Command::Ca(args) => ca::run(&args.command),
         Command::Replay(args) => replay::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Demo(args) => asking(demo::run(args)),

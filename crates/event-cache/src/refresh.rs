@@ -7,10 +7,10 @@ use aws_event_cache_clock::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::answer::{list, text};
 use crate::cli::{ClassArg, RefreshArgs, exit};
 use crate::client::{ClientError, Service};
 use crate::output::{line, warn};
+use crate::reply::{list, text};
 
 /// Often enough to feel immediate, seldom enough that a forgotten terminal costs the service nothing.
 const ASK_EVERY: Duration = Duration::from_millis(500);

@@ -1,5 +1,8 @@
 //! `serve`: the service. Reads the configuration, joins the parts, opens the listeners, and ends in order when told to.
 
+mod answer;
+mod answer_modes;
+mod answer_report;
 mod listen;
 mod neighbours;
 mod parts;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use aws_event_cache_api::log_level::{LogFormat, install};
 use aws_event_cache_api::prometheus::Metrics;
 use aws_event_cache_config as config;
+use aws_event_cache_proxy::ProxyError;
 use aws_event_cache_store::StoreError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -41,6 +45,9 @@ pub(crate) enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The proxy could not be opened.
+    #[error("the proxy could not be opened")]
+    Proxy(#[from] ProxyError),
     /// Others could reach the API without a token.
     #[error(transparent)]
     Open(#[from] aws_event_cache_api::ListenerRefused),
@@ -55,7 +62,8 @@ pub(crate) enum ServeError {
 impl ServeError {
     pub(crate) fn code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::Open(_) | Self::Tls(_) => exit::bad_config(),
+            Self::Proxy(ProxyError::Listen { .. }) => exit::failed(),
+            Self::Settings(_) | Self::Open(_) | Self::Tls(_) | Self::Proxy(_) => exit::bad_config(),
             _ => exit::failed(),
         }
     }
@@ -71,13 +79,14 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, ServeError> {
     let mut signals = Signals::new()?;
     let service = Service::start(loaded, log, metrics).await?;
     let listeners = Listeners::open(&service).await?;
+    service.open_proxy().await?;
     service.ready();
     while let Wish::Reload = signals.next().await {
-        reload::reload(&service, &args.config);
+        reload::reload(&service, &args.config).await;
     }
     tracing::info!("ending: no more messages are taken, requests under way end, every agent is let go");
     service.stop_taking();
-    listeners.close(DRAIN).await;
+    tokio::join!(listeners.close(DRAIN), service.close_proxy());
     service.end().await;
     tracing::info!("ended");
     Ok(exit::OK)

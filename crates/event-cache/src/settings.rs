@@ -1,5 +1,7 @@
 //! From the configuration to the settings of each part. Nothing is decided here; every line carries one value from where it is written to where it is used.
 
+pub(crate) mod answer;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +60,16 @@ impl SettingsError {
 /// Reads the configuration file with the process's own environment and files.
 pub(crate) fn load(file: &Path) -> Result<config::Loaded, SettingsError> {
     Ok(Config::load(file, &config::Outside::process())?)
+}
+
+/// Whether Clouddriver is asked for its accounts.
+pub(crate) fn discovers(config: &Config) -> bool {
+    config.accounts.discover && config.clouddriver.url.is_some()
+}
+
+/// Whether anything tells which accounts there are. The answer arm alone needs none.
+pub(crate) fn expects_accounts(config: &Config) -> bool {
+    discovers(config) || config.accounts.file.is_some() || !config.accounts.list.is_empty()
 }
 
 pub(crate) fn profiles(config: &Config) -> Profiles {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::answer::list;
 use crate::cli::{StatusArgs, exit};
 use crate::client::{ClientError, Service};
 use crate::output::{line, show, table};
+use crate::reply::list;
 
 pub(crate) async fn run(args: StatusArgs) -> Result<ExitCode, ClientError> {
     let service = Service::new(&args.server)?;
@@ -17,6 +17,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<ExitCode, ClientError> {
         return Ok(exit::OK);
     }
     summary(&status);
+    answer(&status);
     places(&status);
     if args.scopes {
         scopes(&status);
@@ -57,6 +58,23 @@ fn summary(status: &Value) {
         counters("would_force"),
         counters("failures"),
         counters("polls_saved") + counters("polls_would_save")
+    ));
+}
+
+/// The answer arm in two lines, when there is one.
+fn answer(status: &Value) {
+    let Some(arm) = status.pointer("/parts/answer") else { return };
+    let why = arm.get("passes").and_then(Value::as_str).map(|why| format!(" ({why})")).unwrap_or_default();
+    line(&format!("answer    {} at {}{why}", shown(arm.get("mode")), shown(arm.get("listen"))));
+    let number = |key: &str| number(arm.get(key));
+    let share = arm.get("hitShare").and_then(Value::as_f64);
+    let share = share.map(|share| format!(", {:.1} % answered from memory", 100.0 * share)).unwrap_or_default();
+    line(&format!(
+        "          {} requests{share}; {} calls made to AWS, {} avoided, {} throttled",
+        number("asked"),
+        number("made"),
+        number("avoided"),
+        number("throttled")
     ));
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::budget::BudgetSettings;
 use crate::ca::Authority;
 use crate::connection::Shared;
 use crate::error::ProxyError;
@@ -52,6 +53,7 @@ pub struct Parts {
 /// An open proxy. Dropped without [`Proxy::close`], it closes at once.
 pub struct Proxy {
     address: SocketAddr,
+    exchange: Exchange,
     tasks: TaskTracker,
     closing: CancellationToken,
     ended: CancellationToken,
@@ -66,17 +68,23 @@ impl Proxy {
         let closing = CancellationToken::new();
         let address = parts.settings.listen;
         let shared = shared(parts, closing.clone())?;
+        let exchange = shared.exchange.clone();
         let refused = |source| ProxyError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(accept(listener, Arc::new(shared), tasks.clone(), ended.clone()));
-        Ok(Self { address, tasks, closing, ended })
+        Ok(Self { address, exchange, tasks, closing, ended })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on the budget is this; who waits goes on waiting.
+    pub fn set_budget(&self, budget: BudgetSettings) {
+        self.exchange.set_budget(budget);
     }
 
     /// Takes no more connections, ends those that are idle, lets the calls in flight end for so long (their answers say `Connection: close`), and closes.

@@ -10,11 +10,16 @@ use aws_event_cache_sqs::{QueueStats, Stats};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::answer::Arm;
+use super::answer_report;
+
 /// Where the status of the parts comes from. All of it is in memory.
 pub(crate) struct Sources {
     pub(crate) feed: Arc<AccountsFeed>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) queues: Option<Stats>,
+    /// The answer arm, unless it is off.
+    pub(crate) arm: Option<Arc<Arm>>,
     /// The last diagnosis of Clouddriver's side.
     pub(crate) diagnosis: Arc<Mutex<Vec<Problem>>>,
 }
@@ -33,7 +38,11 @@ impl Sources {
         problems.extend(feed.failure.iter().map(|why| format!("Clouddriver's accounts cannot be read: {why}")));
         problems.extend(feed.problems.iter().cloned());
         problems.extend(queues.iter().filter_map(queue_problem));
+        problems.extend(self.arm.iter().flat_map(|arm| answer_report::problems(arm)));
         let mut parts = serde_json::Map::new();
+        if let Some(arm) = &self.arm {
+            parts.insert("answer".into(), answer_report::brief(arm));
+        }
         parts.insert("accounts".into(), accounts(&feed));
         parts.insert("queues".into(), json!(queues));
         parts.insert("clouddriver".into(), json!(diagnosis));

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ServeError;
+use super::answer::{Arm, ArmParts};
 use super::neighbours::Sources;
 use crate::settings::{self, SettingsError};
 
@@ -45,12 +46,13 @@ pub(crate) struct Service {
     pub(crate) client: Option<Arc<Clouddriver>>,
     pub(crate) mode: watch::Sender<DriveMode>,
     pub(crate) environments: watch::Sender<Vec<Environment>>,
+    pub(crate) arm: Option<Arc<Arm>>,
     pub(crate) state: ApiState,
     pub(crate) log: api::log_level::Handle,
     intake: Arc<Intake>,
     store: Arc<Store>,
     readiness: Readiness,
-    listening: Mutex<Option<Latch>>,
+    listening: Mutex<Vec<Latch>>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -73,21 +75,25 @@ impl Service {
         let Loaded { config, catalog, .. } = loaded;
         let (clock, catalog) = (Clock::wall(), Arc::new(catalog));
         let readiness = Readiness::default();
-        let listening = readiness.latch("the listeners are open");
+        let mut listening = vec![readiness.latch("the listeners are open")];
         let known = readiness.latch("the accounts are known");
         let drive = drive(&config, &catalog, &clock)?;
         let heart = Heart::start(&config, &catalog, &drive, &clock)?;
         let Heart { engine, store, intake, .. } = &heart;
+        let arm = Arm::build(&config.answer, arm_parts(&heart, &drive, &catalog, &clock)).await?;
+        listening.extend(arm.iter().map(|_| readiness.latch("the proxy is open")));
         let diagnosis = Arc::default();
         let sources = Sources {
             feed: drive.feed.clone(),
             intake: intake.clone(),
             queues: heart.queues.as_ref().map(Consumer::stats),
+            arm: arm.clone(),
             diagnosis: Arc::clone(&diagnosis),
         };
         let (environments, watched) = watch::channel(config.profiles.keys().cloned().collect());
         let state = ApiState::new(api::Parts {
             control: Arc::new(EngineAndStore::new(engine.clone(), store.clone()).with(move || sources.say())),
+            answer: arm.as_ref().map(Arm::api),
             catalog,
             accounts: drive.accounts.clone(),
             environments: watched,
@@ -102,9 +108,10 @@ impl Service {
         let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
         tasks.run(heart.runner, heart.queues);
         tasks.watch(&drive, diagnosis, &clock, metrics);
+        tasks.keep(arm.as_ref());
         // Tells the accounts before the first message is taken, if Clouddriver answers in time.
         drop(tokio::time::timeout(FIRST_ACCOUNTS, drive.feed.ask()).await);
-        tasks.wait_for_accounts(drive.accounts, known);
+        tasks.wait_for_accounts(drive.accounts, known, settings::expects_accounts(&config));
         Ok(Self {
             config: RwLock::new(Arc::new(config)),
             engine: heart.engine,
@@ -112,12 +119,13 @@ impl Service {
             client: drive.client,
             mode: heart.mode,
             environments,
+            arm,
             state,
             log,
             intake: heart.intake,
             store: heart.store,
             readiness,
-            listening: Mutex::new(Some(listening)),
+            listening: Mutex::new(listening),
             stop,
             tasks: Mutex::new(tasks.set),
         })
@@ -147,8 +155,21 @@ impl Service {
 
     /// The listeners are open.
     pub(crate) fn ready(&self) {
-        if let Some(latch) = self.listening.lock().take() {
-            latch.release();
+        self.listening.lock().drain(..).for_each(Latch::release);
+    }
+
+    /// Opens the proxy, if there is one.
+    pub(crate) async fn open_proxy(&self) -> Result<(), ServeError> {
+        match &self.arm {
+            Some(arm) => arm.open(self.api()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the calls that pass through the proxy end, and closes it.
+    pub(crate) async fn close_proxy(&self) {
+        if let Some(arm) = &self.arm {
+            arm.close().await;
         }
     }
 
@@ -165,6 +186,9 @@ impl Service {
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(END_LIMIT, all).await.is_err() {
             tracing::warn!("some parts did not end in time; holds end by themselves within two minutes");
+        }
+        if let Some(arm) = &self.arm {
+            arm.write_books().await;
         }
         if let Err(error) = self.store.close().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the store could not be closed in order");
@@ -201,6 +225,16 @@ impl Heart {
         let intake = intake(config, catalog, &engine, clock)?;
         let queues = consumer(config, &intake, clock)?;
         Ok(Self { store, engine, runner, intake, queues, mode })
+    }
+}
+
+fn arm_parts(heart: &Heart, drive: &Drive, catalog: &Arc<Catalog>, clock: &Clock) -> ArmParts {
+    ArmParts {
+        catalog: catalog.clone(),
+        engine: heart.engine.clone(),
+        store: heart.store.clone(),
+        accounts: drive.accounts.clone(),
+        clock: clock.clone(),
     }
 }
 
@@ -314,7 +348,18 @@ impl Tasks {
         });
     }
 
-    fn wait_for_accounts(&mut self, mut accounts: watch::Receiver<Arc<Accounts>>, known: Latch) {
+    /// What the answer arm does beside answering.
+    fn keep(&mut self, arm: Option<&Arc<Arm>>) {
+        if let Some(arm) = arm {
+            self.until_stopped(arm.clone().keep_modes());
+            self.until_stopped(arm.clone().keep_books());
+        }
+    }
+
+    fn wait_for_accounts(&mut self, mut accounts: watch::Receiver<Arc<Accounts>>, known: Latch, expected: bool) {
+        if !expected {
+            return known.release();
+        }
         self.until_stopped(async move {
             if accounts.wait_for(|accounts| !accounts.is_empty()).await.is_ok() {
                 known.release();

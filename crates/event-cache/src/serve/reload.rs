@@ -9,8 +9,8 @@ use aws_event_cache_config::schema::Effect;
 use super::parts::Service;
 use crate::settings::{self, SettingsError};
 
-pub(crate) fn reload(service: &Service, file: &Path) {
-    match try_reload(service, file) {
+pub(crate) async fn reload(service: &Service, file: &Path) {
+    match try_reload(service, file).await {
         Ok(changed) if changed.is_empty() => tracing::info!("the configuration was read again; nothing has changed"),
         Ok(changed) => tracing::info!(changed = changed.join(", "), "the configuration was read again"),
         Err(error) => {
@@ -20,7 +20,7 @@ pub(crate) fn reload(service: &Service, file: &Path) {
 }
 
 /// The keys that took effect.
-fn try_reload(service: &Service, file: &Path) -> Result<Vec<String>, SettingsError> {
+async fn try_reload(service: &Service, file: &Path) -> Result<Vec<String>, SettingsError> {
     let loaded = settings::load(file)?;
     let (old, new) = (service.config(), loaded.config);
     // Everything that can fail comes first, so that a reload is done as a whole or not at all.
@@ -50,6 +50,14 @@ fn try_reload(service: &Service, file: &Path) -> Result<Vec<String>, SettingsErr
     // The switch goes first: from then on nothing is touched that the new mode forbids.
     service.mode.send_replace(new.mode);
     service.engine.set_mode(new.mode);
+    match &service.arm {
+        Some(arm) => arm.set(&new.answer).await,
+        None if new.answer.mode.is_some() => tracing::warn!(
+            key = "answer.mode",
+            "the answer arm was off at the start, so it takes effect at the next one"
+        ),
+        None => {}
+    }
     service.set_config(new);
     Ok(changed)
 }

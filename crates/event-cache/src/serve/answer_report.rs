@@ -1,0 +1,108 @@
+//! What the answer arm says of itself in `GET /v1/answer` and in the status.
+
+use std::time::Duration;
+
+use aws_event_cache_config::AccountWord;
+use aws_event_cache_model::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::answer::Arm;
+
+/// After this time without a single request somebody has probably set up a proxy that clients pass by.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// An authority that ends sooner is complained of: clients need time to get the next root.
+const AUTHORITY_DAYS: i64 = 90;
+
+/// Everything: modes, cache, and what observing showed.
+pub(super) fn whole(arm: &Arm) -> Value {
+    let settings = arm.settings();
+    let word = |word: &AccountWord| match word {
+        AccountWord::Id(id) => id.to_string(),
+        AccountWord::Name(name) => name.clone(),
+    };
+    let accounts: Map<String, Value> =
+        settings.accounts.iter().map(|(account, mode)| (word(account), mode.as_str().into())).collect();
+    let kinds: Map<String, Value> =
+        settings.kinds.iter().map(|(kind, mode)| (kind.to_string(), mode.as_str().into())).collect();
+    let said = arm.said.read().clone();
+    let mut whole = json!({
+        "mode": said.mode.as_str(),
+        "passes": said.passes,
+        "accounts": accounts,
+        "kinds": kinds,
+        "listen": arm.address(),
+        "started": arm.started,
+        "authorityDays": arm.authority_days(),
+        "problems": problems(arm),
+    });
+    if let (Some(whole), Ok(Value::Object(report))) = (whole.as_object_mut(), serde_json::to_value(arm.report())) {
+        whole.insert("cache".to_owned(), Value::Object(report));
+    }
+    whole
+}
+
+/// In the status: enough to see whether all is well.
+pub(super) fn brief(arm: &Arm) -> Value {
+    let total = arm.books().total;
+    let said = arm.said.read().clone();
+    json!({
+        "mode": said.mode.as_str(),
+        "passes": said.passes,
+        "listen": arm.address(),
+        "asked": total.asked,
+        "made": total.made,
+        "avoided": total.avoided,
+        "throttled": total.throttled,
+        "hitShare": share(total.hits + total.stale_hits + total.collapsed, total.asked),
+    })
+}
+
+fn share(part: u64, of: u64) -> Option<f64> {
+    (of > 0).then(|| (1_000.0 * part as f64 / of as f64).round() / 1_000.0)
+}
+
+/// What is wrong, in plain words.
+pub(super) fn problems(arm: &Arm) -> Vec<String> {
+    let said = arm.said.read().clone();
+    let mut problems = said.problems;
+    problems.extend(said.passes.map(|why| format!("the answer arm passes everything: {why}")));
+    problems.extend(quiet(arm.books().total.asked, arm.started, arm.now()));
+    problems.extend(arm.authority_days().filter(|days| *days < AUTHORITY_DAYS).map(|days| {
+        match days {
+            ..0 => {
+                "the proxy's certificate authority has ended, so TLS through it fails; run aws-event-cache ca rotate"
+                    .to_owned()
+            }
+            days => format!("the proxy's certificate authority ends in {days} days; run aws-event-cache ca rotate"),
+        }
+    }));
+    problems
+}
+
+fn quiet(asked: u64, started: Timestamp, now: Timestamp) -> Option<String> {
+    let since = Duration::try_from(now.duration_since(started)).unwrap_or_default();
+    (asked == 0 && since >= QUIET).then(|| {
+        "no request has reached the proxy: check aws.proxy.proxyHost and proxyPort in Clouddriver, and that neither -Dhttp.nonProxyHosts nor NO_PROXY covers amazonaws.com"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_nobody_uses_is_told_of_after_a_while_with_what_to_look_at() {
+        let started: Timestamp = "2026-11-28T10:00:00Z".parse().unwrap();
+        let later = |seconds: u64| started.saturating_add(Duration::from_secs(seconds)).unwrap();
+        assert_eq!(quiet(0, started, later(599)), None);
+        assert!(quiet(0, started, later(600)).unwrap().contains("nonProxyHosts"));
+        assert_eq!(quiet(1, started, later(6_000)), None);
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_none() {
+        assert_eq!((share(0, 0), share(2, 3)), (None, Some(0.667)));
+    }
+}
