@@ -32,7 +32,9 @@ pub enum ProxyError {
         reason: String,
     },
     /// Nobody is trusted, so that no connection to AWS could be made.
-    #[error("this machine trusts no root certificates; install its ca-certificates, or name a file under answer.upstream.roots")]
+    #[error(
+        "this machine trusts no root certificates; install its ca-certificates, or name a file under answer.upstream.roots"
+    )]
     NoRoots,
     /// The stand-in's address is not one.
     #[error("{url} is no endpoint; write http://host:port or https://host:port, without path and user")]
@@ -60,6 +62,8 @@ pub enum ProxyError {
     #[error("the proxy's user must not be empty or hold a colon, and its password must not be empty")]
     Credentials,
     /// The name under which clients are to speak TLS to the proxy needs a certificate authority.
-    #[error("answer.names needs a certificate authority; run `aws-event-cache ca init` and set answer.ca to its folder")]
+    #[error(
+        "answer.names needs a certificate authority; run `aws-event-cache ca init` and set answer.ca to its folder"
+    )]
     NamesWithoutAuthority,
 }

@@ -2,9 +2,10 @@
 
 mod world;
 
-use aws_event_cache_proxy::ProxyCredentials;
+use aws_event_cache_clock::Clock;
+use aws_event_cache_proxy::{Proxy, ProxyCredentials, Settings};
 use tokio::io::AsyncWriteExt;
-use world::{Act, EC2, StandIn, World, absolute, find, read_answer};
+use world::{Act, EC2, StandIn, World, absolute, find, parts, read_answer};
 
 const STS: &str = "sts.amazonaws.com";
 
@@ -165,6 +166,27 @@ async fn origin_form_is_for_the_own_api_or_nobody() {
     assert_eq!((answer.status, answer.closes()), (404, false));
     let (answer, _) = world.say(format!("GET / HTTP/1.1\r\nHost: {EC2}\r\n\r\n")).await;
     assert_eq!(answer.unwrap().status, 421);
+}
+
+#[tokio::test]
+async fn the_own_api_is_asked_with_the_peers_address_and_needs_no_proxy_password() {
+    use axum::extract::ConnectInfo;
+    use axum::routing::get;
+
+    let whoami = |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| async move { peer.ip().to_string() };
+    let mut settings = Settings::new("127.0.0.1:0".parse().unwrap());
+    settings.credentials = Some(password());
+    let mut parts = parts(settings, Clock::wall());
+    parts.own = Some(axum::Router::new().route("/v1/whoami", get(whoami)));
+    let proxy = Proxy::open(parts).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(proxy.address()).await.unwrap();
+    for (path, status, body) in
+        [("/v1/whoami", 200, "127.0.0.1"), ("/v1/nothing", 404, ""), ("/v1/whoami", 200, "127.0.0.1")]
+    {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: event-cache:8090\r\n\r\n").as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (status, body.as_bytes()), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! A proxy on loopback, a stand-in for AWS behind it that keeps every byte it gets, and clients that speak in raw bytes.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it; here a failure is a failed test")]
 
 use std::io;
 use std::net::SocketAddr;
