@@ -6,6 +6,8 @@ use aws_event_cache_catalog::Catalog;
 use aws_event_cache_intake::SigningCertificate;
 use aws_event_cache_intake::decode::{Context, Trust, decode};
 use aws_event_cache_model::{Source, Timestamp};
+use http::Request;
+use http::request::Parts;
 use serde_json::{Map, Value, json};
 
 /// The shipped catalogue, read once.
@@ -63,4 +65,17 @@ pub fn judge_certificate(data: &[u8]) {
     if let Ok(certificate) = SigningCertificate::from_pem(text, &names, now()) {
         assert!(certificate.is_valid_at(now()));
     }
+}
+
+/// Takes the input as a request whose lines end with `\n`: what HTTP's library makes of it, without a connection.
+pub fn request(data: &[u8]) -> Option<(Parts, &[u8])> {
+    let end = data.windows(2).position(|window| window == b"\n\n")?;
+    let mut lines = data[..end].split(|byte| *byte == b'\n');
+    let mut words = std::str::from_utf8(lines.next()?).ok()?.split(' ');
+    let mut request = Request::builder().method(words.next()?).uri(words.next()?);
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..colon], line[colon + 1..].trim_ascii());
+    }
+    Some((request.body(()).ok()?.into_parts().0, &data[end + 2..]))
 }
