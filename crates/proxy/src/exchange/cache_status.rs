@@ -1,7 +1,9 @@
 //! What we say about an answer: `Cache-Status` (RFC 9211), `Via`, `Age` and an id of our own.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::BytesMut;
 use http::StatusCode;
 use http::header::{AGE, HeaderMap, HeaderName, HeaderValue, VIA};
 use smol_str::{SmolStr, format_smolstr};
@@ -60,40 +62,62 @@ pub(crate) struct Forwarded {
 impl Forwarded {
     /// The header's value.
     pub(crate) fn value(self) -> HeaderValue {
-        let mut text = String::with_capacity(96);
-        text.push_str("event-cache; fwd=");
-        text.push_str(self.fwd.as_str());
-        if let Some(status) = self.status {
-            text.push_str("; fwd-status=");
-            text.push_str(status.as_str());
-        }
-        if self.stored {
-            text.push_str("; stored");
-        }
-        if self.collapsed {
-            text.push_str("; collapsed");
-        }
-        text.push_str("; detail=");
-        text.push_str(self.detail);
-        value(text)
+        written(|text| {
+            text.extend_from_slice(b"event-cache; fwd=");
+            text.extend_from_slice(self.fwd.as_str().as_bytes());
+            if let Some(status) = self.status {
+                text.extend_from_slice(b"; fwd-status=");
+                text.extend_from_slice(status.as_str().as_bytes());
+            }
+            if self.stored {
+                text.extend_from_slice(b"; stored");
+            }
+            if self.collapsed {
+                text.extend_from_slice(b"; collapsed");
+            }
+            text.extend_from_slice(b"; detail=");
+            text.extend_from_slice(self.detail.as_bytes());
+        })
     }
 }
 
 /// The value for an answer from the cache: with the seconds for which it would still be given, or stale.
 pub(crate) fn hit(ttl: Option<u64>, detail: &'static str) -> HeaderValue {
-    let mut text = String::with_capacity(64);
-    text.push_str("event-cache; hit");
-    if let Some(ttl) = ttl {
-        text.push_str("; ttl=");
-        push_number(&mut text, ttl);
-    }
-    text.push_str("; detail=");
-    text.push_str(detail);
-    value(text)
+    written(|text| {
+        text.extend_from_slice(b"event-cache; hit");
+        if let Some(ttl) = ttl {
+            text.extend_from_slice(b"; ttl=");
+            push_number(text, ttl);
+        }
+        text.extend_from_slice(b"; detail=");
+        text.extend_from_slice(detail.as_bytes());
+    })
+}
+
+/// How much is allocated at once for values; some fifty answers share a piece.
+const PIECE: usize = 4 * 1024;
+
+/// Room that is left in a piece when the next one is begun: longer than any value of ours.
+const LONGEST: usize = 256;
+
+thread_local! {
+    static PIECES: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(PIECE));
+}
+
+/// A value, cut from a piece that many share: an allocation for each would be dearer than writing it.
+fn written(write: impl FnOnce(&mut BytesMut)) -> HeaderValue {
+    let bytes = PIECES.with_borrow_mut(|piece| {
+        if piece.capacity() < LONGEST {
+            *piece = BytesMut::with_capacity(PIECE);
+        }
+        write(piece);
+        piece.split().freeze()
+    });
+    HeaderValue::from_maybe_shared(bytes).unwrap_or(const { HeaderValue::from_static("event-cache") })
 }
 
 /// Without the machinery of formatting, which would cost more than the rest of the header.
-fn push_number(text: &mut String, mut number: u64) {
+fn push_number(text: &mut BytesMut, mut number: u64) {
     let mut digits = [0_u8; 20];
     let mut first = digits.len();
     loop {
@@ -104,12 +128,7 @@ fn push_number(text: &mut String, mut number: u64) {
             break;
         }
     }
-    digits[first..].iter().for_each(|digit| text.push(char::from(*digit)));
-}
-
-fn value(text: String) -> HeaderValue {
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
-        .unwrap_or(const { HeaderValue::from_static("event-cache") })
+    text.extend_from_slice(&digits[first..]);
 }
 
 /// Adds what every answer of ours says.
@@ -121,7 +140,7 @@ pub(crate) fn sign(headers: &mut HeaderMap, status: HeaderValue, id: HeaderValue
 
 /// Adds how old an answer is.
 pub(crate) fn age(headers: &mut HeaderMap, seconds: u64) {
-    headers.insert(AGE, HeaderValue::from(seconds));
+    headers.insert(AGE, written(|text| push_number(text, seconds)));
 }
 
 /// Ids of answers: `evc-`, a part that differs between processes, and a number.
@@ -141,12 +160,12 @@ impl RequestIds {
     /// The next.
     pub(crate) fn next(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut text = String::with_capacity(24);
-        text.push_str("evc-");
-        text.push_str(&self.process);
-        text.push('-');
-        push_number(&mut text, number);
-        value(text)
+        written(|text| {
+            text.extend_from_slice(b"evc-");
+            text.extend_from_slice(self.process.as_bytes());
+            text.extend_from_slice(b"-");
+            push_number(text, number);
+        })
     }
 }
 
@@ -173,9 +192,9 @@ mod tests {
     #[test]
     fn numbers_are_written_as_rust_writes_them() {
         for number in [0, 7, 10, 4_096, u64::MAX] {
-            let mut text = String::new();
+            let mut text = BytesMut::new();
             push_number(&mut text, number);
-            assert_eq!(text, number.to_string());
+            assert_eq!(text, number.to_string().as_bytes());
         }
     }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
 
 use super::Shared;
 use super::cache_status::{Forwarded, Fwd};
@@ -67,6 +68,8 @@ pub(super) enum Landing {
     Reply(Arc<Reply>),
     /// The budget gave no leave.
     Refused,
+    /// AWS failed.
+    Failed,
     /// Nothing that could be shared.
     Apart,
 }
@@ -84,7 +87,9 @@ impl Called {
         match self {
             Self::Reply(reply) if reply.concerns_all() || reply.end == End::Throttled => Landing::Reply(reply.clone()),
             Self::Refused => Landing::Refused,
-            Self::Reply(_) | Self::Long(..) | Self::Failed(_) => Landing::Apart,
+            Self::Failed(_) => Landing::Failed,
+            Self::Reply(reply) if reply.end == End::Failed => Landing::Failed,
+            Self::Reply(_) | Self::Long(..) => Landing::Apart,
         }
     }
 
@@ -112,7 +117,7 @@ impl Shared {
             Some(Seat::Lead(lead)) => self.lead(&asking, lead).await,
             Some(Seat::Follow(follow)) => {
                 let landing = tokio::time::timeout(self.clock.real(PATIENCE), follow.landed()).await;
-                self.follow(&asking, landing.ok().flatten()).await
+                self.follow(&asking, landing).await
             }
             Some(Seat::Alone) | None => self.alone(&asking).await,
         }
@@ -150,17 +155,28 @@ impl Shared {
         }
     }
 
-    async fn follow(self: &Arc<Self>, asking: &Arc<Asking>, landing: Option<Landing>) -> Response<AnswerBody> {
+    async fn follow(
+        self: &Arc<Self>,
+        asking: &Arc<Asking>,
+        landing: Result<Option<Landing>, Elapsed>,
+    ) -> Response<AnswerBody> {
         match landing {
-            Some(Landing::Reply(reply)) if reply.end == End::Throttled => {
+            Ok(Some(Landing::Reply(reply))) if reply.end == End::Throttled => {
                 self.instead(asking, "throttled").unwrap_or_else(|| self.reply(asking, &reply, true))
             }
-            Some(Landing::Reply(reply)) => self.reply(asking, &reply, true),
-            Some(Landing::Refused) => self.refused(asking),
-            Some(Landing::Apart) | None => match self.instead(asking, "upstream-error") {
-                Some(response) => response,
-                None => self.alone(asking).await,
-            },
+            Ok(Some(Landing::Reply(reply))) => self.reply(asking, &reply, true),
+            Ok(Some(Landing::Refused)) => self.refused(asking),
+            Ok(Some(Landing::Failed)) => self.instead_or_alone(asking, "upstream-error").await,
+            Err(_) => self.instead_or_alone(asking, "upstream-slow").await,
+            // What the leader got may be about the leader: what it may do, how much it was given. Or there is none: a fault of ours.
+            Ok(Some(Landing::Apart) | None) => self.alone(asking).await,
+        }
+    }
+
+    async fn instead_or_alone(self: &Arc<Self>, asking: &Arc<Asking>, detail: &'static str) -> Response<AnswerBody> {
+        match self.instead(asking, detail) {
+            Some(response) => response,
+            None => self.alone(asking).await,
         }
     }
 
