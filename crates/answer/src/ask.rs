@@ -178,7 +178,7 @@ impl Answers {
             let token_in = row.read.page.as_ref().map(|page| page.token_in.as_str());
             wire::write_key(key, head, host, call, token_in);
             if key.len() > KEY {
-                key.shrink_to(KEY_KEPT);
+                *key = Vec::with_capacity(KEY_KEPT);
                 return self.forward(caller, Some(call), Some(&row.read), Bypass::TooLarge);
             }
             let grant = match row.read.admit {
