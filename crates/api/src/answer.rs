@@ -136,6 +136,75 @@ pub(crate) struct DaySavings {
     avoided: u64,
 }
 
+/// How the answer arm is doing.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct AnswerState {
+    /// What it may do where nothing more particular is said: `pass`, `observe` or `serve`.
+    mode: String,
+    /// Why everything passes, where a switch and not the configuration makes it.
+    passes: Option<String>,
+    /// Where the proxy listens.
+    listen: Option<String>,
+    /// Since when it has been counting.
+    #[schema(format = DateTime)]
+    started: String,
+    /// Days until the certificate authority ends; null without one.
+    authority_days: Option<i64>,
+    /// What is wrong, in plain words.
+    problems: Vec<String>,
+    /// Modes, memory, and what comparing has shown.
+    cache: AnswerCache,
+}
+
+/// The cache.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct AnswerCache {
+    /// When this was said.
+    #[schema(format = DateTime)]
+    at: String,
+    /// How far the answer arm may go: default, by account, by kind, overrides, and the pass file as `killed`.
+    #[schema(value_type = Object)]
+    modes: u64,
+    /// Listings and items stored.
+    entries: u64,
+    /// Bytes that they take.
+    bytes: u64,
+    /// Bytes that they may take.
+    capacity: u64,
+    /// Listings of which some pages have come.
+    chains_open: u64,
+    /// Bytes that those take, besides.
+    chains_open_bytes: u64,
+    /// Operations and requests that some credential may be answered now.
+    admissions: u64,
+    /// Accounts and regions that AWS has answered for.
+    places: u64,
+    /// What comparing has shown, by kind.
+    kinds: Vec<AnswerKind>,
+}
+
+/// What reading a kind from AWS has shown beside what memory held.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct AnswerKind {
+    /// The kind.
+    kind: String,
+    /// Reads that would have been answered from memory (observe mode).
+    would_be_hits: u64,
+    /// Of these, those that AWS answered otherwise.
+    stale_would_be_hits: u64,
+    /// Mean of the time since each of those was last right.
+    stale_mean_ms: u64,
+    /// The longest of it.
+    stale_most_ms: u64,
+    /// Reads after a full age that found what memory held.
+    confirmed: u64,
+    /// Reads that found a change which neither an event nor a write had announced.
+    uncovered_changes: u64,
+}
+
 fn arm(state: &ApiState) -> Result<&AnswerArm, ApiError> {
     let off = || ApiError::NotFound("there is no answer arm: answer.mode is off".to_owned());
     state.answer().ok_or_else(off)
@@ -163,7 +232,7 @@ pub(crate) async fn savings(State(state): State<ApiState>) -> Result<Json<Value>
 ///
 /// Modes, cache, admissions, and for each kind what observing showed: reads that would have been answered, how old, and changes that nothing announced.
 #[utoipa::path(get, path = "/v1/answer", operation_id = "getAnswer", tag = "answer", responses(
-    (status = 200, description = "Everything about it", body = Object),
+    (status = 200, description = "Everything about it", body = AnswerState),
     (status = 404, description = "The answer arm is off", body = crate::error::ErrorBody),
 ))]
 pub(crate) async fn report(State(state): State<ApiState>) -> Result<Json<Value>, ApiError> {

@@ -106,7 +106,7 @@ fn profiles(effective: &Value) -> Table {
 
 /// What holds for each account, region and kind that was asked for.
 fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table {
-    let mut rows = table(&[
+    let mut header = vec![
         "\nACCOUNT",
         "\nNAMES",
         "\nREGION",
@@ -116,8 +116,10 @@ fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table
         "\nCEILING",
         "\nHOT CEILING",
         "\nFROM",
-        "\nANSWER",
-    ]);
+    ];
+    let answers = text(effective, "answer") != "off";
+    header.extend(answers.then_some("\nANSWER"));
+    let mut rows = table(&header);
     for place in list(effective, "places") {
         let (account, region) = (text(place, "account"), text(place, "region"));
         let names: Vec<&str> = list(place, "names").filter_map(Value::as_str).collect();
@@ -125,11 +127,12 @@ fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table
         if !named || args.region.as_deref().is_some_and(|wanted| wanted != region) {
             continue;
         }
+        let joined = names.join(", ");
         for row in list(place, "kinds").filter(|row| kind.is_none_or(|kind| text(row, "kind") == kind)) {
             let watched = row.get("watched") == Some(&Value::Bool(true));
-            rows.add_row([
+            let mut cells = vec![
                 account,
-                &names.join(", "),
+                &joined,
                 region,
                 text(place, "environment"),
                 text(row, "kind"),
@@ -137,8 +140,9 @@ fn kinds(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>) -> Table
                 text(row, "ceiling"),
                 text(row, "hotCeiling"),
                 if watched { text(row, "ceilingFrom") } else { "not watched" },
-                text(row, "answer"),
-            ]);
+            ];
+            cells.extend(answers.then(|| text(row, "answer")));
+            rows.add_row(cells);
         }
     }
     rows

@@ -16,7 +16,8 @@ use support::service::{command, prepared, signal};
 use support::sns::TOPIC;
 use support::{catalog, eventually, now};
 
-const COMMANDS: [&str; 8] = ["demo", "serve", "check-config", "status", "refresh", "kinds", "replay", "completion"];
+const COMMANDS: [&str; 10] =
+    ["demo", "serve", "check-config", "status", "savings", "ca", "refresh", "kinds", "replay", "completion"];
 
 fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -194,6 +195,15 @@ fn check_config_prints_what_holds_for_each_account_region_and_kind() {
     );
     let json: Value = serde_json::from_str(&out(&command(&["check-config", "--config", path, "--json"]))).unwrap();
     assert_eq!(json["places"].as_array().unwrap().len(), 2, "{json}");
+    let more = format!(
+        "{}answer: {{mode: observe, accounts: {{prod: serve}}, kinds: {{widgets: pass}}}}\n",
+        fs::read_to_string(&file).unwrap()
+    );
+    fs::write(&file, more).unwrap();
+    let text = out(&command(&["check-config", "--config", path]));
+    assert!(text.contains("Answer arm: observe at 127.0.0.1:8090, plain HTTP only"), "{text}");
+    let last = |kind: &str| text.lines().find(|line| line.contains(kind)).unwrap().split_whitespace().next_back();
+    assert_eq!((last(" widget "), last(" gadget ")), (Some("pass"), Some("serve")), "{text}");
     let nobody = command(&["check-config", "--config", path, "--account", "prd"]);
     assert!(out(&nobody).contains("No account of the file fits."), "{}", out(&nobody));
 }

@@ -51,6 +51,8 @@ pub(crate) struct Arm {
     pub(super) started: Timestamp,
     /// When the certificate authority ends.
     authority_ends: RwLock<Option<Timestamp>>,
+    /// Since when requests have been looked at; `None` while everything passes unseen, and uncounted.
+    looking_since: RwLock<Option<Timestamp>>,
 }
 
 /// What the arm is joined to.
@@ -93,6 +95,7 @@ impl Arm {
             clock,
             started: now,
             authority_ends: RwLock::default(),
+            looking_since: RwLock::default(),
         });
         // Before the first request, so that a pass file that lies there from before is obeyed from the start.
         arm.tell_modes().await;
@@ -199,6 +202,10 @@ impl Arm {
             let why = said.passes.as_deref().unwrap_or("as configured");
             tracing::info!(mode = said.mode.as_str(), why, "the answer arm's mode");
         }
+        let since = self.clock.now();
+        let mut looking = self.looking_since.write();
+        *looking = (!modes.all_pass()).then(|| looking.unwrap_or(since));
+        drop(looking);
         self.answers.set_modes(modes);
     }
 
@@ -208,6 +215,10 @@ impl Arm {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(super) fn looking_since(&self) -> Option<Timestamp> {
+        *self.looking_since.read()
     }
 
     /// Where it listens, once it does.

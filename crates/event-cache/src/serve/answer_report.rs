@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use aws_event_cache_config::AccountWord;
 use aws_event_cache_model::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Arm;
 
@@ -16,30 +15,16 @@ const AUTHORITY_DAYS: i64 = 90;
 
 /// Everything: modes, cache, and what observing showed.
 pub(super) fn whole(arm: &Arm) -> Value {
-    let settings = arm.settings();
-    let word = |word: &AccountWord| match word {
-        AccountWord::Id(id) => id.to_string(),
-        AccountWord::Name(name) => name.clone(),
-    };
-    let accounts: Map<String, Value> =
-        settings.accounts.iter().map(|(account, mode)| (word(account), mode.as_str().into())).collect();
-    let kinds: Map<String, Value> =
-        settings.kinds.iter().map(|(kind, mode)| (kind.to_string(), mode.as_str().into())).collect();
     let said = arm.said.read().clone();
-    let mut whole = json!({
+    json!({
         "mode": said.mode.as_str(),
         "passes": said.passes,
-        "accounts": accounts,
-        "kinds": kinds,
         "listen": arm.address(),
         "started": arm.started,
         "authorityDays": arm.authority_days(),
         "problems": problems(arm),
-    });
-    if let (Some(whole), Ok(Value::Object(report))) = (whole.as_object_mut(), serde_json::to_value(arm.report())) {
-        whole.insert("cache".to_owned(), Value::Object(report));
-    }
-    whole
+        "cache": serde_json::to_value(arm.report()).unwrap_or_default(),
+    })
 }
 
 /// In the status: enough to see whether all is well.
@@ -67,7 +52,7 @@ pub(super) fn problems(arm: &Arm) -> Vec<String> {
     let said = arm.said.read().clone();
     let mut problems = said.problems;
     problems.extend(said.passes.map(|why| format!("the answer arm passes everything: {why}")));
-    problems.extend(quiet(arm.books().total.asked, arm.started, arm.now()));
+    problems.extend(quiet(arm.books().total.asked, arm.looking_since(), arm.now()));
     problems.extend(arm.authority_days().filter(|days| *days < AUTHORITY_DAYS).map(|days| {
         match days {
             ..0 => {
@@ -80,8 +65,8 @@ pub(super) fn problems(arm: &Arm) -> Vec<String> {
     problems
 }
 
-fn quiet(asked: u64, started: Timestamp, now: Timestamp) -> Option<String> {
-    let since = Duration::try_from(now.duration_since(started)).unwrap_or_default();
+fn quiet(asked: u64, looking_since: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let since = Duration::try_from(now.duration_since(looking_since?)).unwrap_or_default();
     (asked == 0 && since >= QUIET).then(|| {
         "no request has reached the proxy: check aws.proxy.proxyHost and proxyPort in Clouddriver, and that neither -Dhttp.nonProxyHosts nor NO_PROXY covers amazonaws.com"
             .to_owned()
@@ -96,9 +81,10 @@ mod tests {
     fn a_proxy_that_nobody_uses_is_told_of_after_a_while_with_what_to_look_at() {
         let started: Timestamp = "2026-11-28T10:00:00Z".parse().unwrap();
         let later = |seconds: u64| started.saturating_add(Duration::from_secs(seconds)).unwrap();
-        assert_eq!(quiet(0, started, later(599)), None);
-        assert!(quiet(0, started, later(600)).unwrap().contains("nonProxyHosts"));
-        assert_eq!(quiet(1, started, later(6_000)), None);
+        assert_eq!(quiet(0, Some(started), later(599)), None);
+        assert!(quiet(0, Some(started), later(600)).unwrap().contains("nonProxyHosts"));
+        assert_eq!(quiet(1, Some(started), later(6_000)), None);
+        assert_eq!(quiet(0, None, later(6_000)), None, "what passes unseen is not counted");
     }
 
     #[test]

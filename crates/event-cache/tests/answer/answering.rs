@@ -1,6 +1,9 @@
 //! Reads are answered from memory until a write, an event or their shape says otherwise.
 
+use std::collections::BTreeSet;
+
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::support::eventually;
 use crate::support::sns::made;
@@ -11,6 +14,8 @@ async fn the_second_read_is_answered_from_memory_with_the_first_ones_bytes() {
     let world = World::new("mode: serve").await;
     let running = world.serve().await;
     let client = running.client();
+    // What a key id says of an account is believed once AWS has answered to it.
+    client.call("DescribeGadgets", &[]).await;
     let first = client.call("DescribeWidgets", &[]).await;
     assert_eq!(first.status, StatusCode::OK, "{first:?}");
     assert!(first.cache.starts_with("event-cache; fwd=") && !first.is_hit(), "{first:?}");
@@ -94,7 +99,19 @@ async fn observing_answers_nothing_from_memory_and_reports_what_it_would_have() 
     assert_eq!(world.aws.calls("DescribeWidgets"), 3);
     let report = running.service.get("/v1/answer").await;
     assert_eq!(report["mode"], "observe");
-    assert!(report["cache"].to_string().contains("widget"), "{report}");
+    let widgets = report["cache"]["kinds"].as_array().unwrap().iter().find(|kind| kind["kind"] == "widget").unwrap();
+    assert!(widgets["wouldBeHits"].as_u64().unwrap() >= 1, "{report}");
+    assert_eq!(widgets["staleWouldBeHits"], 0, "{report}");
+    // Shown is exactly what is documented.
+    let document: Value = serde_json::from_str(&aws_event_cache_api::document()).unwrap();
+    let documented = |schema: &str| {
+        let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+        properties.keys().cloned().collect::<BTreeSet<_>>()
+    };
+    let shown = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(shown(&report), documented("AnswerState"));
+    assert_eq!(shown(&report["cache"]), documented("AnswerCache"));
+    assert_eq!(shown(widgets), documented("AnswerKind"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
