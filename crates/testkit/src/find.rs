@@ -64,6 +64,16 @@ pub(crate) fn harness_classpath(release: Release) -> Result<String, StartError> 
     Ok(format!("{}:{}", file.with_file_name("classes").display(), dependencies.trim()))
 }
 
+/// What `cargo xtask setup` builds from `harness/sdks`.
+pub(crate) fn sdk(path: &str) -> Result<PathBuf, StartError> {
+    existing("a program of harness/sdks", built().join("sdks").join(path), "")
+}
+
+/// A program of `harness/sdks` that is not built.
+pub(crate) fn sdk_source(path: &str) -> Result<PathBuf, StartError> {
+    existing("a program of harness/sdks", repository().join("harness/sdks").join(path), "")
+}
+
 /// Where `cargo xtask setup` puts what it makes.
 fn built() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from).join("harness")

@@ -24,7 +24,7 @@
 //! | `AEC_REDIS_SERVER` | `redis-server` in `PATH` |
 //! | `AEC_MARIADBD` | `mariadbd` in `PATH` and `/usr/sbin` |
 //! | `AEC_POSTGRES_BIN` (folder) | the newest `/usr/lib/postgresql/*/bin` |
-//! | `AEC_JAVA` | `java` in `PATH` |
+//! | `AEC_JAVA`, `AEC_KEYTOOL` | `java`, `keytool` in `PATH` |
 //! | `AEC_PYTHON` | the environment that `cargo xtask setup` makes, under `target/harness` |
 //! | `AEC_MOCK_AWS`, `AEC_HARNESS_PROXY` | `harness/` of this repository |
 //! | `AEC_HARNESS_CLASSPATH`, `AEC_HARNESS_CLASSPATH_1_28` | what `cargo xtask setup` builds, under `target/harness` |
@@ -39,6 +39,7 @@ mod mock_aws;
 mod postgres;
 mod process;
 mod redis;
+mod sdk;
 pub mod sigv4;
 mod topic;
 
@@ -51,4 +52,5 @@ pub use mock_aws::{MockAccount, MockAws};
 pub use postgres::Postgres;
 pub use process::{eventually, free_port};
 pub use redis::Redis;
+pub use sdk::{Credentials, Said, Sdk, Via, Way};
 pub use topic::Topic;
