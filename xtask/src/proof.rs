@@ -95,7 +95,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), Failure> {
     setup::run(&setup::Options { spinnaker: vec![options.spinnaker] })?;
     let program = options.service.clone().map_or_else(|| built_service(options.release), Ok)?;
     let clock = Clock::wall();
-    let start = |sort: Sort| World::start(sort, &program, options, clock.now());
+    let start = |sort: Sort| World::start(sort, &program, options, &clock);
     let worlds = together(options.worlds.iter().map(|&sort| move || start(sort)))?;
     say(&format!("measuring for {} minutes, after a minute without changes", options.minutes));
     let played = together(worlds.into_iter().map(|world| || play(world, options, &clock)))?;

@@ -167,22 +167,23 @@ impl Clouddriver {
         Ok(found.as_array().and_then(|items| items.first()).cloned())
     }
 
-    /// Has Clouddriver refresh something now, as its users and pipelines do: `POST /cache/aws/{kind}`. Gives what it says that it cached.
+    /// Has Clouddriver refresh something now, as its users and pipelines do: `POST /cache/aws/{kind}`. Gives what it says that it cached. `headers` are those
+    /// that Spinnaker's services send each other, such as the user's name.
     ///
     /// # Errors
     ///
     /// When Clouddriver is gone, or its handler fails.
-    pub fn refresh(&self, kind: &str, what: &Value) -> Result<Value, CallError> {
-        self.http.post(&format!("{}/cache/aws/{kind}", self.url), what)
+    pub fn refresh(&self, kind: &str, headers: &[(&str, &str)], what: &Value) -> Result<Value, CallError> {
+        self.http.post_with(&format!("{}/cache/aws/{kind}", self.url), headers, what)
     }
 
-    /// Has Clouddriver's own classes read what one of its operations reads before it acts; `GET /debug/operations` of the harness lists them. `headers` are
-    /// those that Spinnaker's services send each other, such as the user's name.
+    /// Has Clouddriver's own classes run an operation, or read what operations read before they act: `POST /debug/operations/{operation}` of
+    /// `harness/clouddriver`. `headers` as for [`Clouddriver::refresh`].
     ///
     /// # Errors
     ///
-    /// When Clouddriver is gone, or the reading fails.
-    pub fn operation_reads(&self, operation: &str, headers: &[(&str, &str)], what: &Value) -> Result<Value, CallError> {
+    /// When Clouddriver is gone, or the operation fails.
+    pub fn operate(&self, operation: &str, headers: &[(&str, &str)], what: &Value) -> Result<Value, CallError> {
         self.http.post_with(&format!("{}/debug/operations/{operation}", self.url), headers, what)
     }
 

@@ -185,11 +185,11 @@ fn answering(program: &Path, folder: &Path, answer: &AnswerWiring<'_>) -> Result
     Ok(Answering { address, authority })
 }
 
-/// Has the program make a certificate authority in this folder; gives the file of its root certificate.
+/// Has the program make a certificate authority in this folder; gives the PEM file that clients are to trust.
 fn make_authority(program: &Path, folder: &Path) -> Result<PathBuf, StartError> {
     let mut command = Command::new(program);
     run("aws-event-cache ca init", command.args(["ca", "init", "--folder"]).arg(folder))?;
-    Ok(folder.join("root.pem"))
+    Ok(folder.join("ca.pem"))
 }
 
 fn write_config(

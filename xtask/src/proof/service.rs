@@ -99,7 +99,7 @@ impl Service {
         if healthy && self.service.is_ready() {
             return Ok(());
         }
-        Err(WorldError::NotReady { status: self.service.status()?.to_string() })
+        Err(WorldError::NotReady { problems: self.service.status()?["problems"].to_string() })
     }
 
     /// AWS has heard of a change, and will tell.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_event_cache_clock::Clock;
 use aws_event_cache_testkit::{CallError, Clouddriver, MockAccount, MockAws, Place, Redis, StartError, free_port};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -89,7 +90,7 @@ pub(super) struct World {
 
 impl World {
     /// Starts everything, and waits until every agent has run once and the service trusts its event streams: from then on polling is steady.
-    pub(super) fn start(sort: Sort, program: &Path, options: &Options, now: Timestamp) -> Result<Self, WorldError> {
+    pub(super) fn start(sort: Sort, program: &Path, options: &Options, clock: &Clock) -> Result<Self, WorldError> {
         say(&format!("starting the world \"{}\"", sort.name()));
         let aws = start_aws(options.fleet)?;
         let redis = Redis::start()?;
@@ -97,7 +98,7 @@ impl World {
         let port = free_port()?;
         let url = format!("http://127.0.0.1:{port}");
         let arms = Arms { drive: sort.drives(), answer_for: sort.answers().then(|| aws.url()) };
-        let service = || Service::start(program, &url, &redis.url(), &arms, now);
+        let service = || Service::start(program, &url, &redis.url(), &arms, clock.now());
         let mut service = if sort == Sort::Stock { None } else { Some(service()?) };
         let aws_proxy = service.as_ref().and_then(Service::port);
         let place = Place { port: Some(port), aws_proxy, settings: &[] };
@@ -109,7 +110,7 @@ impl World {
         let known = clouddriver.accounts()?;
         let accounts: BTreeMap<_, _> = known.into_iter().map(|(name, id)| (name, aws.account(&id, REGION))).collect();
         if let Some(service) = &mut service {
-            service.wait_until_healthy(accounts.values(), now)?;
+            service.wait_until_healthy(accounts.values(), clock.now())?;
         }
         Ok(Self { sort, service, clouddriver, aws, accounts, _redis: redis })
     }
@@ -172,9 +173,9 @@ pub(super) enum WorldError {
     #[error("the world is broken")]
     Call(#[from] CallError),
     /// The service runs, but does not trust its event streams.
-    #[error("the service has no healthy streams; its status: {status}")]
+    #[error("the service has no healthy streams; its problems: {problems}")]
     NotReady {
-        /// `/v1/status`.
-        status: String,
+        /// What `/v1/status` says of them.
+        problems: String,
     },
 }

@@ -1,9 +1,7 @@
-//! The service between AWS's messages and Clouddriver's real agents, scheduler and cache.
+//! The service between AWS's messages and Clouddriver's agents.
 //!
 //! One test, since Clouddriver takes half a minute to start: first a service that only observes, then one that drives. Clouddriver polls every 10 s here, so
 //! that nothing is waited for for long.
-
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and print as tests do")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A change, and what AWS says of it: data, since the product's sources name no kind.
 fn fixture() -> Value {
-    serde_json::from_str(include_str!("fixtures/harness/change.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/harness/change.json")).unwrap()
 }
 
 struct World {
