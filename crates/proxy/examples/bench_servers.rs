@@ -15,8 +15,9 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_event_cache_answer::{Answers, Modes, Savings};
+use aws_event_cache_answer::{Answers, Asked, ConnectionMemory, Modes, Savings};
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_engine::Ledger;
@@ -190,6 +191,11 @@ async fn proxy(port: u16, upstream: SocketAddr) -> Result<(), Box<dyn Error>> {
         secret: rand::random(),
     }));
     answers.set_modes(Modes { default: AnswerMode::Serve, ..Modes::default() });
+    // As if it had been running for a minute: what is read in the first seconds is given for a moment only, since a write may have been under way unseen.
+    let head = Request::new(()).into_parts().0;
+    let asked =
+        Asked { head: &head, body: &Bytes::new(), host: "", trusted: false, memory: &mut ConnectionMemory::default() };
+    drop(answers.ask(asked, clock.now().saturating_sub(Duration::from_secs(60))?));
     let mut settings = Settings::new(SocketAddr::from(([127, 0, 0, 1], port)));
     settings.upstream.endpoint = Some(format!("http://{upstream}").parse()?);
     let parts = Parts { settings, answers, catalog, hints: None, evidence: None, own: None, clock };
