@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_event_cache_engine::profiles::Profiles;
 use aws_event_cache_sim::demo::{DemoError, Options, run as simulate};
-use aws_event_cache_sim::report::{Progress, Report, WorldReport};
+use aws_event_cache_sim::report::{Progress, Report, WorldReport, Worlds};
 use aws_event_cache_sim::staleness::Percentiles;
 
 use crate::cli::{DemoArgs, exit};
@@ -33,7 +33,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, DemoError> {
     } else {
         summary(&report);
     }
-    Ok(if report.forgeries.rejected == report.forgeries.sent { exit::OK } else { exit::failed() })
+    let sound = report.forgeries.rejected == report.forgeries.sent && report.worlds.answer.mixed_up == 0;
+    Ok(if sound { exit::OK } else { exit::failed() })
 }
 
 fn show(so_far: &Progress) {
@@ -41,10 +42,11 @@ fn show(so_far: &Progress) {
         format!("{calls:>7} calls {throttled:>6} throttled  p95 {:>7}", seconds(p95))
     };
     warn(&format!(
-        "{:>7}  stock {}   drive {}   {:>3} agents held  {:>4} changes  {}/{} forgeries refused",
+        "{:>7}  stock {}   drive {}   answer {}   {:>3} agents held  {:>4} changes  {}/{} forgeries refused",
         minutes(so_far.simulated_seconds),
         world(so_far.stock),
         world(so_far.drive),
+        world(so_far.answer),
         so_far.held,
         so_far.changes,
         so_far.forgeries.rejected,
@@ -53,7 +55,6 @@ fn show(so_far: &Progress) {
 }
 
 fn summary(report: &Report) {
-    let (stock, drive) = (&report.worlds.stock, &report.worlds.drive);
     line(&format!(
         "\nSimulated, {} times as fast as real: {} with {} agents and {} changes\n",
         report.time_factor,
@@ -61,58 +62,74 @@ fn summary(report: &Report) {
         report.agents,
         report.changes
     ));
-    let mut rows = table(&["SIMULATED", "STOCK", "DRIVE", ""]);
-    rows.add_row([
-        "AWS calls".into(),
-        stock.aws_calls.to_string(),
-        drive.aws_calls.to_string(),
-        less(stock, drive, |w| w.aws_calls),
-    ]);
-    rows.add_row([
-        "throttled calls".into(),
-        stock.throttled_calls.to_string(),
-        drive.throttled_calls.to_string(),
-        less(stock, drive, |w| w.throttled_calls),
-    ]);
-    rows.add_row(["agent runs".into(), stock.runs.to_string(), drive.runs.to_string(), less(stock, drive, |w| w.runs)]);
-    rows.add_row(["forced runs".into(), "-".into(), report.forced_runs.to_string(), String::new()]);
-    rows.add_row(["agents held at the end".into(), "-".into(), report.held.to_string(), String::new()]);
-    rows.add_row(["polls held back".into(), "-".into(), report.polls_saved.to_string(), String::new()]);
-    rows.add_row([
-        "forgeries refused".into(),
-        "-".into(),
-        format!("{} of {}", report.forgeries.rejected, report.forgeries.sent),
-        String::new(),
-    ]);
-    line(&rows.trim_fmt());
+    worlds(report);
     line("");
-    staleness(stock, drive);
+    staleness(&report.worlds);
+    line("");
+    beside(report);
 }
 
-fn staleness(stock: &WorldReport, drive: &WorldReport) {
-    let mut rows = table(&["STALENESS (SIMULATED)", "SAMPLES", "STOCK P50", "P95", "MAX", "DRIVE P50", "P95", "MAX"]);
-    let cells = |p: Percentiles| [seconds(p.p50), seconds(p.p95), seconds(p.max)];
-    let samples = stock.by_kind.values().map(|(count, _)| count).sum::<usize>();
-    let mut row = |name: String, samples: usize, stock: Percentiles, drive: Percentiles| {
-        let mut row = vec![name, samples.to_string()];
-        row.extend(cells(stock));
-        row.extend(cells(drive));
+/// Each world's numbers, and how they compare with stock.
+fn worlds(report: &Report) {
+    let Worlds { stock, drive, answer } = &report.worlds;
+    let mut rows = table(&["SIMULATED", "STOCK", "DRIVE", "", "ANSWER", ""]);
+    let mut count = |what: &str, number: fn(&WorldReport) -> u64| {
+        let of = |world| [number(world).to_string(), less(number(stock), number(world))];
+        let mut row = vec![what.to_owned(), number(stock).to_string()];
+        row.extend(of(drive));
+        row.extend(of(answer));
         rows.add_row(row);
     };
-    row("all kinds".into(), samples, stock.staleness_ms, drive.staleness_ms);
-    for (kind, (count, of_stock)) in &stock.by_kind {
-        let of_drive = drive.by_kind.get(kind).map(|(_, percentiles)| *percentiles).unwrap_or_default();
-        row(kind.to_string(), *count, *of_stock, of_drive);
+    count("AWS calls", |world| world.aws_calls);
+    count("throttled calls", |world| world.throttled_calls);
+    count("answered from memory", |world| world.answered_from_memory);
+    count("agent runs", |world| world.runs);
+    let mut stale = |what: &str, number: fn(&Percentiles) -> u64| {
+        let of = |world: &WorldReport| seconds(number(&world.staleness_ms));
+        rows.add_row([what.to_owned(), of(stock), of(drive), String::new(), of(answer), String::new()]);
+    };
+    stale("staleness p50", |staleness| staleness.p50);
+    stale("staleness p95", |staleness| staleness.p95);
+    stale("staleness max", |staleness| staleness.max);
+    line(&rows.trim_fmt());
+}
+
+/// What each arm did, and that nobody was believed who should not be.
+fn beside(report: &Report) {
+    let mut rows = table(&["BESIDE", ""]);
+    let mut row = |what: &str, value: String| {
+        rows.add_row([what.to_owned(), value]);
+    };
+    row("drive: forced runs", report.forced_runs.to_string());
+    row("drive: agents held at the end", report.held.to_string());
+    row("drive: polls held back", report.polls_saved.to_string());
+    row("answer: Clouddriver's own writes seen", report.own_changes.to_string());
+    row("answer: changes found that nothing announced", report.uncovered_changes.to_string());
+    row("answer: answers mixed up", report.worlds.answer.mixed_up.to_string());
+    row("forgeries refused", format!("{} of {}", report.forgeries.rejected, report.forgeries.sent));
+    line(&rows.trim_fmt());
+}
+
+fn staleness(worlds: &Worlds) {
+    let Worlds { stock, drive, answer } = worlds;
+    let titles = ["STALENESS (SIMULATED)", "SAMPLES", "STOCK P50", "P95", "DRIVE P50", "P95", "ANSWER P50", "P95"];
+    let mut rows = table(&titles);
+    for (kind, (count, _)) in &stock.by_kind {
+        let mut row = vec![kind.to_string(), count.to_string()];
+        for world in [stock, drive, answer] {
+            let of = world.by_kind.get(kind).map(|(_, percentiles)| *percentiles).unwrap_or_default();
+            row.extend([seconds(of.p50), seconds(of.p95)]);
+        }
+        rows.add_row(row);
     }
     line(&rows.trim_fmt());
 }
 
-fn less(stock: &WorldReport, drive: &WorldReport, number: impl Fn(&WorldReport) -> u64) -> String {
-    let (stock, drive) = (number(stock), number(drive));
+fn less(stock: u64, other: u64) -> String {
     if stock == 0 {
         return String::new();
     }
-    let percent = 100.0 * (drive as f64 / stock as f64 - 1.0);
+    let percent = 100.0 * (other as f64 / stock as f64 - 1.0);
     format!("{percent:+.0} %")
 }
 

@@ -84,7 +84,15 @@ impl SimulatedAws {
         answered
     }
 
-    fn call(&mut self, catalog: &Catalog, place: &Place, bucket: &BucketId, now: Timestamp, answered: &mut Answered) {
+    /// Makes one call, retrying as Clouddriver does; `answered` says when, and takes what came of it.
+    pub fn call(
+        &mut self,
+        catalog: &Catalog,
+        place: &Place,
+        bucket: &BucketId,
+        now: Timestamp,
+        answered: &mut Answered,
+    ) {
         let others = self.others;
         let bucket = self.buckets.entry((place.clone(), bucket.clone())).or_insert_with(|| {
             let (capacity, refill) =

@@ -23,6 +23,8 @@ pub struct Change {
     pub at: Timestamp,
     /// From when on reads show it.
     pub visible: Timestamp,
+    /// Whether Clouddriver made it, for a deployment, rather than a person or AWS itself.
+    pub own: bool,
     /// When its event arrives, once for each delivery: none when it was lost, two when it was duplicated.
     pub arrivals: Vec<Timestamp>,
 }
@@ -32,6 +34,8 @@ pub struct Change {
 pub struct Liveliness {
     /// Mean time between two changes in one place.
     pub every: Duration,
+    /// Share of the announced changes that Clouddriver itself makes.
+    pub own: f64,
     /// Share of events that never arrive.
     pub lost: f64,
     /// Share of events that arrive twice.
@@ -41,9 +45,9 @@ pub struct Liveliness {
 }
 
 impl Default for Liveliness {
-    /// EventBridge promises at-least-once and is seconds late at its 99th percentile; one in a hundred lost is worse than anybody reports, on purpose.
+    /// Where Spinnaker deploys, about every second change is a deployment's. EventBridge promises at-least-once and is seconds late at its 99th percentile; one in a hundred lost is worse than anybody reports, on purpose.
     fn default() -> Self {
-        Self { every: Duration::from_secs(45), lost: 0.01, doubled: 0.02, late: 0.01 }
+        Self { every: Duration::from_secs(45), own: 0.5, lost: 0.01, doubled: 0.02, late: 0.01 }
     }
 }
 
@@ -74,6 +78,7 @@ pub fn changes(
         let mut times = StdRng::seed_from_u64(seed ^ (number as u64) << 8 ^ 0x1);
         let mut whats = StdRng::seed_from_u64(seed ^ (number as u64) << 8 ^ 0x2);
         let mut roads = StdRng::seed_from_u64(seed ^ (number as u64) << 8 ^ 0x3);
+        let mut authors = StdRng::seed_from_u64(seed ^ (number as u64) << 8 ^ 0x4);
         let mut at = start;
         while let Some(Changing { kind, announced, .. }) = pick(&mut whats, kinds) {
             at = after(at, exponential(&mut times, lively.every));
@@ -83,7 +88,8 @@ pub fn changes(
             let visible = after(at, VISIBLE_WITHIN.mul_f64(roads.random_range(0.0..1.0)));
             let arrivals = if *announced { arrivals(&mut roads, lively, at) } else { Vec::new() };
             let resource = whats.random_range(0..20);
-            changes.push(Change { place: place.clone(), kind: kind.clone(), resource, at, visible, arrivals });
+            let own = *announced && authors.random_bool(lively.own);
+            changes.push(Change { place: place.clone(), kind: kind.clone(), resource, at, visible, own, arrivals });
         }
     }
     changes.sort_by_key(|change| change.at);

@@ -1,4 +1,4 @@
-//! Two worlds, the same account: Clouddriver as it polls, and Clouddriver driven by this service's own code.
+//! Three worlds, the same account: Clouddriver as it polls, Clouddriver driven by this service's own code, and Clouddriver whose requests pass through it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,28 +7,19 @@ use std::time::Duration;
 
 use aws_event_cache_catalog::{Catalog, Roster};
 use aws_event_cache_clock::Clock;
-use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts};
-use aws_event_cache_engine::{Engine, Parts, Profiles};
-use aws_event_cache_intake::{
-    AllowedTopic, CertsSettings, FetchedCerts, HttpConfirmer, Intake, Roots, Settings, Topic, router,
-};
+use aws_event_cache_engine::{Engine, Profiles};
 use aws_event_cache_model::{
-    AccountId, Accounts, DriveMode, Environment, Provider, Region, SpinnakerAccount, StockPolling, Timestamp,
+    AccountId, Accounts, Environment, Provider, Region, SpinnakerAccount, StockPolling, Timestamp,
 };
 use aws_event_cache_signer::{Signer, TestRoot};
-use aws_event_cache_store::Store;
-use axum::Router;
-use axum::routing::get;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::aws::SimulatedAws;
 use crate::churn::{Change, Liveliness, changes};
 use crate::feed::{Delivery, Signers, deliveries};
-use crate::locks::SimulatedLocks;
 use crate::messages::Announcer;
 use crate::report::{Forgeries, Progress, Report, WorldReport, Worlds};
+use crate::service::{self, Service};
 use crate::world::World;
 
 /// The simulated day begins here: any time will do, and a fixed one keeps a seed's messages the same.
@@ -46,7 +37,7 @@ const FLEET: u32 = 8;
 /// Share of AWS's rate limits that deploy tools, dashboards and scripts use besides.
 const OTHERS: f64 = 0.4;
 
-/// Before changes are counted, both worlds fill their caches and the service sees its first heartbeats.
+/// Before changes are counted, all worlds fill their caches and the service sees its first heartbeats.
 const WARM_UP: Duration = Duration::from_secs(120);
 
 /// SNS repeats a delivery that was refused for our fault up to three times, 20 s apart (its default delivery policy).
@@ -88,16 +79,17 @@ pub enum DemoError {
     Confirmer(#[from] aws_event_cache_intake::FetchError),
 }
 
-/// Everything that both worlds share.
-struct Stage {
-    clock: Clock,
-    start: Timestamp,
-    catalog: Arc<Catalog>,
-    accounts: Arc<Accounts>,
-    roster: Arc<Roster>,
-    changes: Vec<Change>,
-    stock: Arc<Mutex<World>>,
-    drive: Arc<Mutex<World>>,
+/// Everything that the worlds share.
+pub(crate) struct Stage {
+    pub(crate) clock: Clock,
+    pub(crate) start: Timestamp,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) stock: Arc<Mutex<World>>,
+    pub(crate) drive: Arc<Mutex<World>>,
+    pub(crate) answer: Arc<Mutex<World>>,
 }
 
 /// Runs until the time is over or `stop` resolves, telling `progress` about once a second.
@@ -112,8 +104,7 @@ pub async fn run(
     let root = TestRoot::new(start())?;
     let stranger = TestRoot::new(start())?;
     let certificate = Signer::new(&root)?;
-    let base = serve(certificates(&certificate)).await?;
-    let base = format!("http://{base}");
+    let base = service::publish(&certificate).await?;
     let (genuine, stranger) = (certificate.at(&base), Signer::new(&stranger)?.at(&base));
     let topic = format!("arn:aws:sns:{}:{}:spinnaker-changes", REGIONS[0], ACCOUNTS[0].1);
 
@@ -135,18 +126,16 @@ pub async fn run(
     let feed = deliveries(&drawn, &accounts.places(), &announcer, &signers, start(), WARM_UP + length)?;
 
     let clock = Clock::starting_at(start(), options.factor);
-    let world = || {
-        let aws = SimulatedAws::new(OTHERS);
-        Arc::new(Mutex::new(World::new(catalog.clone(), roster.clone(), aws, FLEET, start())))
-    };
-    let (stock, drive) = (world(), world());
-    let stage = Stage { clock, start: start(), catalog, accounts, roster, changes: drawn, stock, drive };
+    let world = || World::new(catalog.clone(), roster.clone(), SimulatedAws::new(OTHERS), FLEET, start());
+    let [stock, drive, answer] = [world(), world(), world()].map(|world| Arc::new(Mutex::new(world)));
+    let stage = Stage { clock, start: start(), catalog, accounts, roster, changes: drawn, stock, drive, answer };
     let service = Service::start(&stage, options.profiles, &root, &base, &topic).await?;
+    service.stand_before(&stage.answer, FLEET, &stage);
     let forgeries = Arc::new(Mutex::new(Forgeries::default()));
     let end = after(stage.start, WARM_UP + length);
 
     {
-        let live = live(&stage, &service.engine, &forgeries, end, &mut progress);
+        let live = live(&stage, &service, &forgeries, end, &mut progress);
         let posting = post(&stage.clock, feed, service.address, forgeries.clone());
         tokio::pin!(live, posting, stop);
         tokio::select! {
@@ -156,7 +145,7 @@ pub async fn run(
             result = &mut posting => { result?; tokio::select! { () = &mut live => {}, () = &mut stop => {} } }
         }
     }
-    let report = report(&stage, &service.engine, *forgeries.lock());
+    let report = report(&stage, &service, *forgeries.lock());
     service.end().await;
     Ok(report)
 }
@@ -184,106 +173,10 @@ fn accounts(environment: &Environment) -> Accounts {
     Accounts::new(ACCOUNTS.iter().map(|(name, id)| account(name, id, Provider::Aws)).chain([ecs]))
 }
 
-/// The host from which SNS's certificate is fetched.
-fn certificates(signer: &Signer) -> Router {
-    let pem = signer.certificate_pem().to_owned();
-    Router::new().route(&signer.certificate_path(), get(move || async move { pem }))
-}
-
-#[allow(clippy::disallowed_methods, reason = "a shell: the demonstration's servers live as long as its runtime")]
-async fn serve(app: Router) -> Result<SocketAddr, std::io::Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(address)
-}
-
-/// The service, as `serve` wires it, but with a simulated lock store and accounts that are given.
-struct Service {
-    engine: Engine,
-    address: SocketAddr,
-    store: Arc<Store>,
-    stop: watch::Sender<bool>,
-    runner: tokio::task::JoinHandle<()>,
-    _accounts: watch::Sender<Arc<Accounts>>,
-    _folder: tempfile::TempDir,
-}
-
-impl Service {
-    #[allow(clippy::disallowed_methods, reason = "a shell: the runner is ended by Service::end")]
-    async fn start(
-        stage: &Stage,
-        profiles: Profiles,
-        root: &TestRoot,
-        base: &str,
-        topic: &str,
-    ) -> Result<Self, DemoError> {
-        let folder = tempfile::tempdir()?;
-        let (store, recovered) = Store::open(folder.path().join("demo.redb"), stage.clock.clone())?;
-        let store = Arc::new(store);
-        let (accounts, watched) = watch::channel(stage.accounts.clone());
-        let driver = Driver::start(DriverParts {
-            locks: Some(Arc::new(SimulatedLocks::new(stage.drive.clone(), stage.clock.clone()))),
-            other_locks: Vec::new(),
-            clouddriver: None,
-            catalog: stage.catalog.clone(),
-            accounts: watched.clone(),
-            stock: StockPolling::default(),
-            cache_store: CacheStore::Redis,
-            confirm: false,
-            clock: stage.clock.clone(),
-        });
-        let (engine, runner) = Engine::start(Parts {
-            catalog: stage.catalog.clone(),
-            accounts: watched,
-            profiles,
-            stock: StockPolling::default(),
-            mode: DriveMode::Enforce,
-            drive: Arc::new(driver),
-            journal: store.clone(),
-            recovered,
-            clock: stage.clock.clone(),
-        });
-        let (stop, mut stopped) = watch::channel(false);
-        let runner = tokio::spawn(runner.run(async move { drop(stopped.wait_for(|stop| *stop).await) }));
-        let address = serve(router(intake(stage, &engine, root, base, topic)?)).await?;
-        Ok(Self { engine, address, store, stop, runner, _accounts: accounts, _folder: folder })
-    }
-
-    async fn end(self) {
-        self.stop.send_replace(true);
-        drop(self.runner.await);
-        drop(self.store.close().await);
-    }
-}
-
-fn intake(stage: &Stage, engine: &Engine, root: &TestRoot, base: &str, topic: &str) -> Result<Arc<Intake>, DemoError> {
-    let certs = CertsSettings {
-        roots: Roots::Given(vec![root.root_pem()]),
-        endpoint_base: Some(base.to_owned()),
-        ..CertsSettings::default()
-    };
-    let confirmer = HttpConfirmer::new(&certs)?;
-    let topic: Topic = topic.parse().expect("invariant: the topic's ARN is well formed");
-    let settings = Settings {
-        topics: vec![AllowedTopic { topic, require_v2: true }],
-        endpoint_base: Some(base.to_owned()),
-        ..Settings::default()
-    };
-    Ok(Intake::new(
-        settings,
-        stage.catalog.clone(),
-        Arc::new(engine.clone()),
-        Arc::new(FetchedCerts::new(certs)?),
-        Arc::new(confirmer),
-        stage.clock.clone(),
-    ))
-}
-
-/// Ticks both worlds once a simulated second, changes AWS at its times, and reports about once a real second.
+/// Ticks all worlds once a simulated second, changes AWS at its times, and reports about once a real second.
 async fn live(
     stage: &Stage,
-    engine: &Engine,
+    service: &Service,
     forgeries: &Mutex<Forgeries>,
     end: Timestamp,
     progress: &mut impl FnMut(&Progress),
@@ -295,14 +188,22 @@ async fn live(
     while stage.clock.now() < end {
         let now = stage.clock.now();
         while let Some(change) = stage.changes.get(done).filter(|change| change.at <= now) {
-            stage.stock.lock().change(change);
-            stage.drive.lock().change(change);
+            for world in [&stage.stock, &stage.drive, &stage.answer] {
+                world.lock().change(change);
+            }
+            if change.own {
+                let seen = stage.answer.lock().arm().map(|arm| arm.write(change, now)).unwrap_or_default();
+                service.tell(seen).await;
+            }
             done += 1;
         }
-        stage.stock.lock().tick(now);
-        stage.drive.lock().tick(now);
+        for world in [&stage.stock, &stage.drive, &stage.answer] {
+            world.lock().tick(now);
+        }
+        let shown = stage.answer.lock().arm().map(|arm| arm.tidy(now)).unwrap_or_default();
+        shown.iter().for_each(|(scope, evidence)| service.answering.evidence(scope, *evidence));
         if now >= told {
-            progress(&so_far(stage, engine, *forgeries.lock(), done, now));
+            progress(&so_far(stage, &service.engine, *forgeries.lock(), done, now));
             told = after(now, tick * stage.clock.factor());
         }
         next = after(next, tick).max(now);
@@ -320,6 +221,7 @@ fn so_far(stage: &Stage, engine: &Engine, forgeries: Forgeries, changes: usize, 
         changes: changes as u64,
         stock: of(&stage.stock),
         drive: of(&stage.drive),
+        answer: of(&stage.answer),
         held: engine.status().agents.held as u64,
         forgeries,
     }
@@ -352,12 +254,15 @@ async fn post(
     Ok(())
 }
 
-fn report(stage: &Stage, engine: &Engine, forgeries: Forgeries) -> Report {
+fn report(stage: &Stage, service: &Service, forgeries: Forgeries) -> Report {
     let now = stage.clock.now();
     let world = |world: &Mutex<World>| {
-        let world = world.lock();
+        let mut world = world.lock();
         let staleness = world.final_staleness(now);
+        let counts = world.arm().map(|arm| arm.counts()).unwrap_or_default();
         WorldReport {
+            answered_from_memory: counts.from_memory,
+            mixed_up: counts.mixed_up,
             aws_calls: world.totals().calls,
             throttled_calls: world.totals().throttled,
             staleness_ms: staleness.overall(),
@@ -365,18 +270,21 @@ fn report(stage: &Stage, engine: &Engine, forgeries: Forgeries) -> Report {
             runs: world.totals().runs,
         }
     };
-    let status = engine.status();
+    let status = service.engine.status();
     let counters = status.counters;
+    let own_changes = stage.answer.lock().arm().map(|arm| arm.counts().writes).unwrap_or_default();
     Report {
         simulated: true,
         time_factor: stage.clock.factor(),
-        worlds: Worlds { stock: world(&stage.stock), drive: world(&stage.drive) },
+        worlds: Worlds { stock: world(&stage.stock), drive: world(&stage.drive), answer: world(&stage.answer) },
         forgeries,
         forced_runs: counters.forced_runs,
         polls_saved: counters.polls_saved,
         held: status.agents.held as u64,
         agents: stage.roster.agents().len() as u64,
         changes: stage.changes.iter().filter(|change| change.at <= now).count() as u64,
+        own_changes,
+        uncovered_changes: service.answering.status().counters.uncovered_changes,
         simulated_seconds: now.duration_since(stage.start).as_secs().unsigned_abs(),
     }
 }

@@ -179,8 +179,15 @@ mod tests {
         let mut announced = 0;
         for Changing { kind, announced: is_announced, .. } in announcer.kinds(&catalog, &roster) {
             let at = Timestamp::from_second(1_780_000_000).unwrap();
-            let change =
-                Change { place: place.clone(), kind: kind.clone(), resource: 1, at, visible: at, arrivals: vec![] };
+            let change = Change {
+                place: place.clone(),
+                kind: kind.clone(),
+                resource: 1,
+                at,
+                visible: at,
+                own: false,
+                arrivals: vec![],
+            };
             let Some(payload) = announcer.payload(&change, "11111111-1111-4111-8111-111111111111") else {
                 assert!(!is_announced);
                 continue;

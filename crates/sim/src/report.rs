@@ -19,6 +19,11 @@ pub struct WorldReport {
     /// The same for each kind, with the number of samples; for the table.
     #[serde(skip)]
     pub by_kind: BTreeMap<KindId, (usize, Percentiles)>,
+    /// Calls that were answered from memory instead of by AWS.
+    pub answered_from_memory: u64,
+    /// Answers that belonged to another place or kind than asked for, or to none.
+    #[serde(skip)]
+    pub mixed_up: u64,
     /// Agent runs; for the table.
     #[serde(skip)]
     pub runs: u64,
@@ -33,13 +38,15 @@ pub struct Forgeries {
     pub rejected: u64,
 }
 
-/// Both worlds.
+/// All worlds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Worlds {
     /// Clouddriver as it is.
     pub stock: WorldReport,
     /// Clouddriver driven by events.
     pub drive: WorldReport,
+    /// Clouddriver as it is, with the answer arm between it and AWS.
+    pub answer: WorldReport,
 }
 
 /// The result of a demonstration.
@@ -49,7 +56,7 @@ pub struct Report {
     pub simulated: bool,
     /// How many times as fast as real the time ran.
     pub time_factor: u32,
-    /// Both worlds.
+    /// All worlds.
     pub worlds: Worlds,
     /// Forgeries.
     pub forgeries: Forgeries,
@@ -68,6 +75,12 @@ pub struct Report {
     /// Changes that happened.
     #[serde(skip)]
     pub changes: u64,
+    /// Of these, made by Clouddriver through the answer arm.
+    #[serde(skip)]
+    pub own_changes: u64,
+    /// Changes that nothing had announced and that the answer arm found by reading again.
+    #[serde(skip)]
+    pub uncovered_changes: u64,
     /// Simulated time that passed, in seconds.
     #[serde(skip)]
     pub simulated_seconds: u64,
@@ -84,6 +97,8 @@ pub struct Progress {
     pub stock: (u64, u64, u64),
     /// Drive: the same.
     pub drive: (u64, u64, u64),
+    /// Answer: the same.
+    pub answer: (u64, u64, u64),
     /// Agents held at the moment.
     pub held: u64,
     /// Forgeries so far.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use aws_event_cache_catalog::{Catalog, Roster};
 use aws_event_cache_model::{Agent, AgentName, KindId, Timestamp};
 
+use crate::answer_arm::AnswerArm;
 use crate::aws::SimulatedAws;
 use crate::churn::Change;
 use crate::staleness::Staleness;
@@ -49,6 +50,8 @@ struct Run {
     started: Timestamp,
     ends: Timestamp,
     failed: bool,
+    /// The last change that its answers show, by kind; of other kinds it shows what was visible when it started.
+    shown: HashMap<KindId, Timestamp>,
 }
 
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub struct World {
     catalog: Arc<Catalog>,
     roster: Arc<Roster>,
     aws: SimulatedAws,
+    /// What stands before AWS, if anything does.
+    arm: Option<AnswerArm>,
     /// How many times the calls of the catalogue's estimate a run makes: the size of the fleet.
     fleet: u32,
     slots: Vec<Slot>,
@@ -89,12 +94,35 @@ impl World {
             })
             .collect();
         let index = slots.iter().enumerate().map(|(n, slot)| (slot.agent.name.clone(), n)).collect();
-        Self { catalog, roster, aws, fleet, slots, index, totals: Totals::default(), staleness: Staleness::default() }
+        Self {
+            catalog,
+            roster,
+            aws,
+            arm: None,
+            fleet,
+            slots,
+            index,
+            totals: Totals::default(),
+            staleness: Staleness::default(),
+        }
+    }
+
+    /// From now on an answer arm stands between the agents and AWS.
+    pub fn stand_behind(&mut self, arm: AnswerArm) {
+        self.arm = Some(arm);
+    }
+
+    /// What stands before AWS.
+    pub fn arm(&mut self) -> Option<&mut AnswerArm> {
+        self.arm.as_mut()
     }
 
     /// A resource changed at AWS: from now on every agent that reads it is behind.
     pub fn change(&mut self, change: &Change) {
         for agent in self.roster.reading(&change.place, &change.kind) {
+            if let Some(arm) = &mut self.arm {
+                arm.changed(&agent.place, &change.kind, change.visible);
+            }
             if let Some(slot) = self.index.get(&agent.name).map(|n| &mut self.slots[*n]) {
                 slot.unseen.push((change.kind.clone(), change.at, change.visible));
             }
@@ -125,7 +153,7 @@ impl World {
         }
         let staleness = &mut self.staleness;
         slot.unseen.retain(|(kind, at, visible)| {
-            let seen = *visible <= run.started;
+            let seen = *visible <= run.shown.get(kind).copied().unwrap_or(run.started);
             if seen {
                 staleness.add(kind, Duration::try_from(run.ends.duration_since(*at)).unwrap_or_default());
             }
@@ -143,12 +171,15 @@ impl World {
         }
         let agent = slot.agent.clone();
         slot.lock = Some(SimLock { value: NODE.into(), ends: now.saturating_add(agent.timeout).unwrap_or(now) });
-        let answered = self.aws.run(&self.catalog, &agent.place, &agent.calls, self.fleet, now);
+        let (answered, shown) = match &mut self.arm {
+            Some(arm) => arm.run(&mut self.aws, &agent, now),
+            None => (self.aws.run(&self.catalog, &agent.place, &agent.calls, self.fleet, now), HashMap::new()),
+        };
         self.totals.calls += answered.calls;
         self.totals.throttled += answered.throttled;
         self.totals.runs += 1;
         let ends = now.saturating_add(answered.took).unwrap_or(now);
-        self.slots[n].run = Some(Run { started: now, ends, failed: answered.failed });
+        self.slots[n].run = Some(Run { started: now, ends, failed: answered.failed, shown });
     }
 
     /// The lock of an agent, as its store shows it.
