@@ -54,9 +54,19 @@ pub(crate) fn check(config: &AnswerSettings) -> Result<(), SettingsError> {
     proxy(config)?;
     if let Some(folder) = &config.ca {
         let shown = proxy::ca::show(folder, Clock::wall().now());
-        shown.map_err(|source| SettingsError::value("answer.ca", source))?;
+        let shown = shown.map_err(|source| SettingsError::value("answer.ca", source))?;
+        let wanted = config.names.iter().chain(&config.hosts.suffixes);
+        if let Some(name) = wanted.into_iter().find(|name| !may_sign(&shown.current.names, name)) {
+            return Err(SettingsError::value("answer.ca", proxy::ca::CaError::NotPermitted(name.clone())));
+        }
     }
     Ok(())
+}
+
+/// Whether one of the permitted names covers this one. Addresses are left to the start.
+fn may_sign(permitted: &[String], name: &str) -> bool {
+    let covers = |of: &String| name == of || name.strip_suffix(of.as_str()).is_some_and(|rest| rest.ends_with('.'));
+    name.parse::<std::net::IpAddr>().is_ok() || permitted.iter().any(covers)
 }
 
 /// How much of AWS's rates forwarded calls may use.

@@ -60,6 +60,21 @@ fn the_authority_is_made_once_shown_and_rotated_in_two_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_for_which_the_authority_may_not_sign_is_told_of_before_the_start() {
+    let mut world = World::new("").await;
+    let folder = world.authority().display().to_string();
+    world.answer = format!("mode: serve\nca: {folder}\nnames: [event-cache.spinnaker.svc]");
+    let config = world.config().display().to_string();
+    let output = command(&["check-config", "--config", &config]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("event-cache.spinnaker.svc"), "{output:?}");
+    // A new one takes its names from the configuration.
+    assert_eq!(command(&["ca", "rotate", "--config", &config]).status.code(), Some(0));
+    assert_eq!(command(&["ca", "rotate", "--switch", "--config", &config]).status.code(), Some(0));
+    assert_eq!(command(&["check-config", "--config", &config]).status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_without_an_authority_is_told_of_before_the_start() {
     let mut world = World::new("").await;
     world.answer = format!("mode: serve\nca: {}", world.path("none").display());
