@@ -22,6 +22,9 @@ const DELAY_MS: std::ops::Range<u64> = 1_000..2_000;
 /// The usual rate of the heartbeat rule, and the least that EventBridge allows.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
+/// Where the calls of services that have no regions are told, so that a heartbeat rule belongs there too (docs/aws-setup.md).
+const HOME: &str = "us-east-1";
+
 /// Accounts come from Clouddriver, streams from the first heartbeats: a second, on an idle machine.
 const READY: Duration = Duration::from_secs(60);
 
@@ -88,7 +91,10 @@ impl Service {
         accounts: impl Iterator<Item = &'a MockAccount>,
         now: Timestamp,
     ) -> Result<(), WorldError> {
-        self.places = accounts.map(|account| (account.account().to_owned(), account.region().to_owned())).collect();
+        for account in accounts {
+            let regions = [account.region(), HOME];
+            self.places.extend(regions.map(|region| (account.account().to_owned(), region.to_owned())));
+        }
         self.next_heartbeat = now;
         self.service.wait_for(READY, |status| status["places"].as_array().is_some_and(|places| !places.is_empty()))?;
         self.speak(now)?;
