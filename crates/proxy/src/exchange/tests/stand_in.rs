@@ -24,6 +24,8 @@ pub(super) enum Act {
     Answer(u16, Bytes),
     /// Answers so, after a while.
     After(Duration, u16, Bytes),
+    /// Answers so when it was asked so often in all: who waits for another's answer before asking waits for ever.
+    Gather(usize, u16, Bytes),
     /// Never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -109,6 +111,12 @@ async fn answer(
         Act::Answer(status, body) => Ok(response(status, body, false)),
         Act::After(length, status, body) => {
             tokio::time::sleep(length).await;
+            Ok(response(status, body, false))
+        }
+        Act::Gather(calls, status, body) => {
+            while seen.lock().len() < calls {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             Ok(response(status, body, false))
         }
         Act::Hang => std::future::pending().await,
