@@ -133,6 +133,27 @@ fn inserts(world: &World, names: &[AgentName]) -> usize {
     map.len()
 }
 
+/// What every answer from memory asks of the ledger, beside the load that it cannot do without.
+fn ledger_reads(criterion: &mut Criterion) {
+    let ledger = Ledger::default();
+    let scope = Place::new(account(0), regions().swap_remove(0)).scope(KindId::new("widget").expect("a kind"));
+    let name = |n: usize| ResourceName::new(format!("w-{n:017x}")).expect("a name");
+    // As many names as a scope remembers.
+    for n in 0..4_096 {
+        ledger.invalidate(&scope, &Names::Some(vec![name(n)]), Timestamp::UNIX_EPOCH);
+    }
+    let (entry, one) = (ledger.scope(&scope), name(17));
+    let mut group = criterion.benchmark_group("ledger");
+    group.bench_function("baseline/nothing", |b| b.iter(|| black_box(&entry)));
+    group.bench_function("generation/listing", |b| b.iter(|| black_box(&entry).generation(None)));
+    group.bench_function("generation/resource", |b| b.iter(|| black_box(&entry).generation(Some(&one))));
+    group.bench_function("mark/listing", |b| b.iter(|| black_box(&entry).mark(None)));
+    group.bench_function("mark/resource", |b| b.iter(|| black_box(&entry).mark(Some(&one))));
+    group.bench_function("max-age", |b| b.iter(|| black_box(&entry).max_age()));
+    group.bench_function("scope-by-name", |b| b.iter(|| black_box(&ledger).scope(&scope)));
+    group.finish();
+}
+
 fn names(world: &World) -> Vec<AgentName> {
     world.roster.agents().iter().map(|agent| agent.name.clone()).collect()
 }
@@ -176,7 +197,7 @@ fn ratios() {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = measure
+    targets = measure, ledger_reads
 }
 
 fn main() {
