@@ -109,6 +109,12 @@ impl<K: Eq + Hash + Clone, T: Clone> Flights<K, T> {
         table.apart.insert(key.clone(), after(now, length));
     }
 
+    /// How many follow.
+    #[cfg(test)]
+    pub(crate) fn followers(&self) -> usize {
+        self.0.lock().flights.values().map(|flight| flight.landing.receiver_count()).sum()
+    }
+
     #[cfg(test)]
     fn under_way(&self) -> usize {
         self.0.lock().flights.len()

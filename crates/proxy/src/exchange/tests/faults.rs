@@ -1,5 +1,7 @@
 //! Faults on our side end in "forwarded".
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_event_cache_answer::Modes;
@@ -8,7 +10,7 @@ use http::StatusCode;
 
 use super::Fault;
 use super::stand_in::Act;
-use super::world::{World, ask, widgets};
+use super::world::{World, ask, until, widgets};
 
 fn modes(default: AnswerMode) -> Modes {
     Modes { default, ..Modes::default() }
@@ -74,23 +76,23 @@ async fn the_kill_switch_passes_everything_and_what_was_known_before_is_not_answ
 
 #[tokio::test]
 async fn a_write_that_passed_unseen_and_ends_after_the_switch_back_empties_the_cache() {
-    let world = std::sync::Arc::new(World::quiet(1).await);
-    world.aws.act(|seen| match seen.operation() {
-        "MakeWidget" => Act::After(Duration::from_millis(300), 200, widgets("made")),
+    let world = Arc::new(World::quiet(1).await);
+    let now = Arc::new(AtomicBool::new(false));
+    let ends = now.clone();
+    world.aws.act(move |seen| match seen.operation() {
+        "MakeWidget" => Act::Until(ends.clone(), 200, widgets("made")),
         _ => Act::Answer(200, widgets("w-1")),
     });
     world.answers.set_modes(modes(AnswerMode::Pass));
-    let writing = {
-        let world = world.clone();
-        tokio::spawn(async move { world.get(ask("MakeWidget", "")).await })
-    };
-    while world.aws.calls() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let asking = world.clone();
+    let writing = tokio::spawn(async move { asking.get(ask("MakeWidget", "")).await });
+    until(|| world.aws.calls() == 1).await;
     world.answers.set_modes(modes(AnswerMode::Serve));
     world.warm("DescribeWidgets", "").await;
+    let epoch = world.exchange.shared.core.enter();
+    now.store(true, Ordering::Relaxed);
     writing.await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    until(|| world.exchange.shared.core.enter() != epoch).await;
     assert!(!world.get(ask("DescribeWidgets", "")).await.is_hit());
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::stand_in::Act;
-use super::world::{World, ask, error, widgets};
+use super::world::{World, ask, error, until, widgets};
 
 #[tokio::test]
 async fn a_read_goes_to_aws_as_it_came_and_then_comes_from_memory() {
@@ -90,7 +90,8 @@ async fn a_throttled_read_is_told_to_the_engine_once() {
     for _ in 0..3 {
         assert_eq!(world.get(ask("DescribeWidgets", "")).await.status, StatusCode::BAD_REQUEST);
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until(|| !world.told.0.lock().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
     let told = world.told.0.lock();
     assert_eq!(
         told.iter().filter(|hint| matches!(hint.what, aws_event_cache_model::What::Throttled { .. })).count(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) enum Act {
     After(Duration, u16, Bytes),
     /// Answers so when it was asked so often in all: who waits for another's answer before asking waits for ever.
     Gather(usize, u16, Bytes),
+    /// Answers so when the test says so.
+    Until(Arc<AtomicBool>, u16, Bytes),
     /// Never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -115,6 +118,12 @@ async fn answer(
         }
         Act::Gather(calls, status, body) => {
             while seen.lock().len() < calls {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(response(status, body, false))
+        }
+        Act::Until(now, status, body) => {
+            while !now.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             Ok(response(status, body, false))

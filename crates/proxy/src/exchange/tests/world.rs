@@ -234,6 +234,16 @@ impl World {
     }
 }
 
+/// Waits until it is so; what is never so is found by the test's own assertion.
+pub(super) async fn until(so: impl Fn() -> bool) {
+    for _ in 0..4_000 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn serve(listener: TcpListener, exchange: Exchange) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else { return };

@@ -1,5 +1,7 @@
 //! Writes: marked before and after, whatever happens to them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_event_cache_model::{Source, What};
@@ -8,7 +10,7 @@ use http::StatusCode;
 
 use super::Fault;
 use super::stand_in::Act;
-use super::world::{World, ask, error, widgets};
+use super::world::{World, ask, error, until, widgets};
 
 fn made() -> Bytes {
     Bytes::from_static(b"<MakeWidgetResponse/>")
@@ -20,8 +22,11 @@ fn changes(world: &World) -> usize {
     told.iter().filter(|hint| matches!(hint.what, What::Changed { .. })).count()
 }
 
-async fn settled() {
-    tokio::time::sleep(Duration::from_millis(50)).await;
+/// The engine was told of so many changes, and of no more.
+async fn told(world: &World, expected: usize) {
+    until(|| changes(world) >= expected).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert_eq!(changes(world), expected);
 }
 
 #[tokio::test]
@@ -34,8 +39,7 @@ async fn what_was_read_before_a_write_is_not_answered_after_it() {
     assert!(write.cache_status().contains("fwd=method"), "{}", write.cache_status());
     let next = world.get(ask("DescribeWidgets", "")).await;
     assert_eq!((next.is_hit(), next.body), (false, widgets("w-2")));
-    settled().await;
-    assert_eq!(changes(&world), 1);
+    told(&world, 1).await;
 }
 
 #[tokio::test]
@@ -60,26 +64,23 @@ async fn while_a_write_is_under_way_nothing_older_is_answered_and_nothing_read_i
 
 #[tokio::test]
 async fn a_client_that_goes_away_does_not_take_the_second_mark_along() {
-    let world = std::sync::Arc::new(World::quiet(1).await);
-    world.aws.act(|_| Act::After(Duration::from_millis(200), 200, made()));
-    let writing = {
-        let world = world.clone();
-        tokio::spawn(async move { world.get(ask("MakeWidget", "&WidgetId=w-2")).await })
-    };
-    while world.aws.calls() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let world = Arc::new(World::quiet(1).await);
+    let now = Arc::new(AtomicBool::new(false));
+    let act = Act::Until(now.clone(), 200, made());
+    world.aws.act(move |_| act.clone());
+    let asking = world.clone();
+    let writing = tokio::spawn(async move { asking.get(ask("MakeWidget", "&WidgetId=w-2")).await });
+    until(|| world.aws.calls() == 1).await;
     writing.abort();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(changes(&world), 0);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(changes(&world), 1);
+    told(&world, 0).await;
+    now.store(true, Ordering::Relaxed);
+    told(&world, 1).await;
 }
 
 #[tokio::test]
 async fn a_write_that_may_have_happened_is_told_and_one_that_did_not_is_not() {
     let world = World::quiet(1).await;
-    for (act, told) in [
+    for (act, expected) in [
         (Act::Answer(500, error("InternalFailure")), 1),
         (Act::Reset, 2),
         (Act::Truncate(made()), 3),
@@ -88,8 +89,7 @@ async fn a_write_that_may_have_happened_is_told_and_one_that_did_not_is_not() {
     ] {
         world.aws.act(move |_| act.clone());
         drop(world.try_get(ask("MakeWidget", "&WidgetId=w-2")).await);
-        settled().await;
-        assert_eq!(changes(&world), told);
+        told(&world, expected).await;
     }
 }
 
