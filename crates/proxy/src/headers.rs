@@ -1,8 +1,8 @@
 //! Header lines that end at a proxy.
 
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -24,11 +24,22 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Takes off a request what ends here: hop-by-hop lines and those that `Connection` names, `Expect` (we answer it ourselves) and `Accept-Encoding` (we ask AWS
-/// for one encoding only). No SDK signs any of them (ran: seven SDKs, 93 requests). Everything else stays as it came.
+/// for one encoding only). SDKs do not sign them, but for `Accept-Encoding` towards S3 (ran: Go v2); what is signed stays. Everything else stays as it came.
 pub(crate) fn forwardable(headers: &mut HeaderMap) {
     hop_free(headers);
     headers.remove(EXPECT);
-    headers.remove(ACCEPT_ENCODING);
+    if !is_signed(headers, &ACCEPT_ENCODING) {
+        headers.remove(ACCEPT_ENCODING);
+    }
+}
+
+/// Whether a request's signature covers a header.
+fn is_signed(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let signed = |value: &HeaderValue| {
+        let names = value.to_str().ok()?.split_once("SignedHeaders=")?.1.split([',', ' ']).next()?;
+        Some(names.split(';').any(|signed| signed.eq_ignore_ascii_case(name.as_str())))
+    };
+    headers.get_all(AUTHORIZATION).iter().any(|value| signed(value) == Some(true))
 }
 
 /// Takes off an answer, or a request, what belongs to the one connection that it came by.
@@ -49,7 +60,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 fn is_of_the_message(name: &HeaderName) -> bool {
-    use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+    use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
     [AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST].contains(name) || name.as_str().starts_with("x-amz")
 }
 
@@ -59,6 +70,14 @@ mod tests {
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
         lines.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_signed_accept_encoding_goes_on() {
+        let signed = "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=accept-encoding;host, Signature=0";
+        let mut headers = map(&[("accept-encoding", "identity"), ("authorization", signed)]);
+        forwardable(&mut headers);
+        assert_eq!(headers["accept-encoding"], "identity");
     }
 
     #[test]
