@@ -101,7 +101,7 @@ pub(crate) fn run(proof: &Proof) -> Result<(), Failure> {
     let played = together(worlds.into_iter().map(|world| || play(world, options, &clock)))?;
     let mut reports = Vec::new();
     for (world, mut report, snapshot) in played {
-        report.differences = Some(differences::find(&world, &snapshot, options)?);
+        report.differences = Some(runtime()?.block_on(differences::find(&world, &snapshot, options, &clock))?);
         reports.push(report);
     }
     for report in &reports {
@@ -143,7 +143,11 @@ fn play(mut world: World, options: &Options, clock: &Clock) -> Result<(World, Re
     let mut churn = Churn::load(options.seed)?;
     let length = Duration::from_secs(60) * options.minutes;
     let pace = Pace { warm_up: WARM_UP, length, changes_per_minute: options.changes };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (report, snapshot) = runtime.block_on(measure::run(&mut world, &mut churn, &pace, clock))?;
+    let (report, snapshot) = runtime()?.block_on(measure::run(&mut world, &mut churn, &pace, clock))?;
     Ok((world, report, snapshot))
+}
+
+/// What a thread waits with.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().build()
 }

@@ -7,17 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-use aws_event_cache_testkit::{CallError, Clouddriver, Redis, eventually};
+use aws_event_cache_clock::Clock;
+use aws_event_cache_testkit::{CallError, Clouddriver, Redis};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::world::{World, WorldError};
+use super::world::{FIRST_RUNS, World, WorldError};
 use super::{Failure, Options};
 use crate::command::say;
 use crate::paths;
 
-/// Agents' first runs, and then a second one: some agents read what others have cached.
-const CATCHING_UP: Duration = Duration::from_secs(120);
+/// After their first runs agents get two more: some read what others have cached.
+const CATCHING_UP: Duration = Duration::from_secs(75);
+
+/// How often the caches are compared meanwhile: reading a whole cache takes Clouddriver about a second.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How much of a value is shown to people.
 const SHOWN: usize = 160;
@@ -77,22 +81,25 @@ impl Snapshot {
 }
 
 /// Starts a stock Clouddriver beside the world and waits until its cache equals the snapshot, or for as long as a cache may take: gives what then differs.
-pub(super) fn find(world: &World, snapshot: &Snapshot, options: &Options) -> Result<Vec<String>, Failure> {
+pub(super) async fn find(
+    world: &World,
+    snapshot: &Snapshot,
+    options: &Options,
+    clock: &Clock,
+) -> Result<Vec<String>, Failure> {
     say(&format!("comparing {} items of the world \"{}\" with a stock cache", snapshot.items(), world.sort.name()));
     let excluded = exclusions()?;
     let redis = Redis::start().map_err(WorldError::from)?;
     let stock = Clouddriver::start(options.spinnaker.into(), &world.aws, &redis).map_err(WorldError::from)?;
-    stock.wait_for_agents(CATCHING_UP).map_err(WorldError::from)?;
-    let mut last = Vec::new();
-    let equal = eventually(CATCHING_UP, || match Snapshot::of(&stock) {
-        Ok(other) => {
-            last = between(snapshot, &other, &excluded);
-            last.is_empty().then_some(Ok(()))
+    stock.wait_for_agents(FIRST_RUNS).map_err(WorldError::from)?;
+    let end = clock.now() + CATCHING_UP;
+    loop {
+        let found = between(snapshot, &Snapshot::of(&stock).map_err(WorldError::from)?, &excluded);
+        if found.is_empty() || clock.now() >= end {
+            return Ok(found);
         }
-        Err(error) => Some(Err(error)),
-    });
-    equal.transpose().map_err(WorldError::from)?;
-    Ok(last)
+        clock.sleep(LOOK).await;
+    }
 }
 
 fn exclusions() -> Result<Vec<Exclusion>, Failure> {

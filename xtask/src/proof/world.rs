@@ -19,7 +19,7 @@ use crate::setup::Release;
 const REGION: &str = "us-west-2";
 
 /// Agents' first runs: seen 10 s on an idle machine with a small fleet, a minute beside other worlds.
-const FIRST_RUNS: Duration = Duration::from_secs(300);
+pub(super) const FIRST_RUNS: Duration = Duration::from_secs(300);
 
 /// A sort of world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

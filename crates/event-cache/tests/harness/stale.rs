@@ -94,9 +94,11 @@ impl World {
     /// Looks up what the fixture's texts speak of: `{name}` is a key of the cache, `{name.N}` one of its parts, `{name.WORD}` something in the entry.
     fn find(&mut self) {
         for (name, one) in self.fixture["found"].as_object().unwrap() {
-            let (pool, holds) = (one["pool"].as_str().unwrap(), one["holds"].as_str().unwrap());
+            let (pool, holds) = (one["pool"].as_str().unwrap(), one["holds"].as_array().unwrap());
             let keys = self.clouddriver.keys(pool).unwrap();
-            let key = keys.iter().find(|key| key.contains(holds)).unwrap_or_else(|| panic!("no {holds} in {keys:?}"));
+            let is_meant = |key: &&String| holds.iter().all(|part| key.contains(part.as_str().unwrap()));
+            let key = keys.iter().find(is_meant).unwrap_or_else(|| panic!("no {holds:?} in {keys:?}"));
+            self.words.insert(format!("{{{name}}}"), key.clone());
             for (part, text) in key.split(':').enumerate() {
                 self.words.insert(format!("{{{name}.{part}}}"), text.to_owned());
             }
@@ -176,6 +178,17 @@ impl World {
         assert_eq!((&group["desired"], calls), (&2.into(), 0), "{when}: the cache is not stale\n{}", self.report());
     }
 
+    /// What Clouddriver has kept of a refresh: in the cache itself, or beside it until the agent's next run.
+    fn kept(&self, one: &Value) -> Vec<String> {
+        if let Some(pool) = one["pool"].as_str() {
+            let key = self.filled(&one["key"]);
+            return vec![self.clouddriver.cached(pool, key.as_str().unwrap()).unwrap().unwrap().to_string()];
+        }
+        let all = self.clouddriver.all_cached("onDemand").unwrap();
+        let results = all.iter().filter_map(|item| item.pointer("/attributes/cacheResults")?.as_str());
+        results.map(str::to_owned).collect()
+    }
+
     fn report(&self) -> String {
         format!("{}\n{}\n{}", self.service.answers().unwrap(), self.service.savings().unwrap(), self.service.log())
     }
@@ -219,12 +232,10 @@ fn on_demand_handlers_read_the_truth(world: &World) {
             let done = world.clouddriver.refresh(of, headers, &world.what(one)).unwrap();
             // Of some handlers Clouddriver keeps nothing, so that only AWS can tell.
             assert!(one["asks"].is_null() || world.calls_of(&one["asks"]) > before, "{of} as {headers:?} did not ask");
-            let kept = world.clouddriver.all_cached("onDemand").unwrap();
-            let kept: Vec<&str> =
-                kept.iter().filter_map(|item| item.pointer("/attributes/cacheResults")?.as_str()).collect();
+            let kept = world.kept(one);
             for shows in one["shows"].as_array().unwrap() {
                 let shows = shows.as_str().unwrap();
-                let seen = kept.iter().any(|results| results.contains(shows));
+                let seen = kept.iter().any(|kept| kept.contains(shows));
                 assert!(seen, "{of} as {headers:?} did not see {shows}: {done}\n{kept:#?}\n{}", world.report());
             }
         }
