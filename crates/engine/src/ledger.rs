@@ -130,6 +130,11 @@ impl Ledger {
         self.scopes.read().iter().map(|(scope, entry)| (scope.clone(), entry.clone())).collect()
     }
 
+    /// Whether anybody has asked about a scope, or it was invalidated.
+    pub fn knows(&self, scope: &Scope) -> bool {
+        self.scopes.read().contains_key(scope)
+    }
+
     /// How many scopes are known.
     pub fn len(&self) -> usize {
         self.scopes.read().len()

@@ -11,7 +11,7 @@
 //! | quota raised | restore it, and run what was put off |
 //! | heartbeat, sign of life, stopped | note it for the stream |
 //! | a kind that the profile does not watch | invalidate, run nothing |
-//! | an account or region that is not served | nothing |
+//! | an account or region that is not served | invalidate, run nothing: answers may be kept of what others read there |
 //! | an unknown kind | nothing, counted |
 //!
 //! **Since when must a run have started?** A run that started a second after the change, by AWS's clock, covers it: AWS Config notifications come up to
@@ -99,7 +99,7 @@ pub fn plan(
         verdict: Verdict::NothingToDo,
     };
     if !accounts.serves(&hint.place.account) {
-        plan.verdict = Verdict::NotServed;
+        plan.not_served(hint, catalog);
         return plan;
     }
     let known = Knowledge { catalog, roster, accounts, profile, now };
@@ -154,17 +154,12 @@ impl Plan {
     fn change(&mut self, hint: &Hint, kind: &Kind, names: &Names, change: Change, known: &Knowledge<'_>) {
         let readers = known.roster.reading(&hint.place, &kind.id);
         if readers.is_empty() && !is_served(&hint.place, known.accounts) {
-            self.verdict = Verdict::NotServed;
+            self.not_served(hint, known.catalog);
             return;
         }
         // What no event tells, such as the health of new targets, changes most while its surroundings do, and that is when people wait for it.
         self.heats |= change != Change::Related || kind.coverage == Coverage::None;
-        // Answers may depend on a resource by another word than the one that messages name it by.
-        let marked = known.catalog.ledger_names(&kind.id, names);
-        self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), marked));
-        for touched in kind.touches.iter().filter_map(|id| known.catalog.kind(id)) {
-            self.invalidations.push((home(touched, &hint.place).scope(touched.id.clone()), Names::Any));
-        }
+        self.mark(hint, kind, names, known.catalog);
         if known.profile.unwatched.contains(&kind.id) {
             return;
         }
@@ -173,6 +168,34 @@ impl Plan {
         self.want(hint, readers, &resources_of(&kind.id, names), &timing);
         for touched in kind.touches.iter().filter(|id| !known.profile.unwatched.contains(id)) {
             self.want(hint, known.roster.reading(&hint.place, touched), &whole(touched), &timing);
+        }
+    }
+
+    /// Nobody polls there for us, but answers may be kept of what others read there.
+    fn not_served(&mut self, hint: &Hint, catalog: &Catalog) {
+        self.verdict = Verdict::NotServed;
+        match &hint.what {
+            What::Changed { kind, names, .. } => {
+                if let Some(kind) = catalog.kind(kind) {
+                    self.mark(hint, kind, names, catalog);
+                }
+            }
+            What::AccessChanged { .. } => {
+                let doubted = Effect::AccessDoubted(hint.place.account.clone());
+                if !self.effects.contains(&doubted) {
+                    self.effects.push(doubted);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes what is stale. Answers may depend on a resource by another word than the one that messages name it by.
+    fn mark(&mut self, hint: &Hint, kind: &Kind, names: &Names, catalog: &Catalog) {
+        let marked = catalog.ledger_names(&kind.id, names);
+        self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), marked));
+        for touched in kind.touches.iter().filter_map(|id| catalog.kind(id)) {
+            self.invalidations.push((home(touched, &hint.place).scope(touched.id.clone()), Names::Any));
         }
     }
 

@@ -14,8 +14,12 @@ impl Core {
     /// Puts a plan into force.
     pub(crate) fn accept(&mut self, hint: Hint, plan: Plan, now: Timestamp, changes: &mut Changes) {
         self.count_hint(&hint, &plan.verdict);
+        let served = plan.verdict != Verdict::NotServed;
         for (scope, names) in &plan.invalidations {
-            self.ledger.invalidate(scope, names, now);
+            // Of places that are not ours only what somebody reads there counts: a feed may tell of a thousand accounts.
+            if served || self.ledger.knows(scope) {
+                self.ledger.invalidate(scope, names, now);
+            }
         }
         if plan.heats {
             plan.invalidations.into_iter().for_each(|(scope, _)| self.heat.note(scope, now));

@@ -600,3 +600,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn answers_of_an_account_that_is_not_served_become_stale_but_nothing_is_kept_of_what_nobody_reads() {
+    let mut world = World::new(DriveMode::Enforce);
+    let mut foreign = hint(changed("widget", "w-1", Change::Updated), START + 10);
+    foreign.place.account = aws_event_cache_model::AccountId::new("999999999999").unwrap();
+    let scope = foreign.place.scope(kind("widget"));
+    world.hint(foreign.clone());
+    assert!(!world.core.ledger.knows(&scope), "a feed may tell of a thousand accounts");
+    let read = world.core.ledger.scope(&scope);
+    let before = read.generation(None);
+    world.hint(foreign);
+    assert_ne!(read.generation(None), before);
+}

@@ -148,17 +148,25 @@ fn the_decision_table_of_budgets_and_streams() {
 }
 
 #[test]
-fn a_foreign_account_leads_to_nothing_at_all() {
+fn of_a_foreign_account_only_answers_become_stale() {
     let mut foreign = hint(changed("widget", "w-1", Change::Updated), 100);
     foreign.place.account = AccountId::new("999999999999").unwrap();
+    let (runs, stale, effects, verdict) = decided(&foreign);
+    assert_eq!((runs, effects, verdict), (vec![], vec![], Verdict::NotServed));
+    assert!(stale.iter().any(|scope| scope.contains("widget")), "{stale:?}");
+    foreign.what = What::AccessChanged { role: None };
+    assert_eq!(decided(&foreign), (vec![], vec![], texts(&["doubt 999999999999"]), Verdict::NotServed));
+    foreign.what = What::Heartbeat;
     assert_eq!(decided(&foreign), (vec![], vec![], vec![], Verdict::NotServed));
 }
 
 #[test]
-fn a_region_that_is_not_read_leads_to_nothing_but_a_sign_of_life() {
+fn of_a_region_that_is_not_read_only_answers_become_stale_and_the_sign_of_life_counts() {
     let mut elsewhere = hint(changed("widget", "w-1", Change::Updated), 100);
     elsewhere.place.region = Region::new("ap-south-1").unwrap();
-    assert_eq!(decided(&elsewhere), (vec![], vec![], texts(&["ap-south-1 Life"]), Verdict::NotServed));
+    let (runs, stale, effects, verdict) = decided(&elsewhere);
+    assert_eq!((runs, effects, verdict), (vec![], texts(&["ap-south-1 Life"]), Verdict::NotServed));
+    assert!(!stale.is_empty());
     // What belongs to the account is announced in one region of AWS's choice.
     elsewhere.what = changed("pass", "somebody", Change::Updated);
     assert_eq!(decided(&elsewhere).0, ["PassCachingAgent event"]);
