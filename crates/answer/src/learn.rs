@@ -311,8 +311,11 @@ fn found_all(row: &Row, protocol: Protocol, body: &[u8]) -> Result<(), NotStored
     if wire::has_members(protocol, body, FAILURES) == Some(true) { Err(NotStored::Empty) } else { Ok(()) }
 }
 
-/// Whether an answer's content is of its request's protocol.
+/// Whether an answer's content is of its request's protocol, and not packed: one form is kept, the plain one.
 fn is_of(protocol: Protocol, headers: &HeaderMap) -> bool {
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        return false;
+    }
     let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let (json, xml) = (kind.contains("json"), kind.contains("xml"));
     match protocol {

@@ -355,6 +355,9 @@ fn what_is_broken_foreign_or_of_another_protocol_is_not_kept() {
     let mut text = ok("{}");
     text.headers.insert("content-type", "text/html".parse().unwrap());
     assert_eq!(stored(&text, true), Err(NotStored::ContentType));
+    let mut packed = ok("{}");
+    packed.headers.insert("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(stored(&packed, true), Err(NotStored::ContentType));
     assert_eq!(stored(&ok(&format!(r#"{{"Gadgets":[{{"OwnerId":"{TEST}"}}]}}"#)), true), Err(NotStored::OtherOwner));
     assert_eq!(stored(&answer(StatusCode::ACCEPTED, "{}"), true), Err(NotStored::Error));
     assert_eq!(stored(&ok(&format!(r#"{{"Gadgets":[{{"OwnerId":"{PROD}"}}]}}"#)), true), Ok(()));
