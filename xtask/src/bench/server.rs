@@ -27,6 +27,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a program on a core, and waits until it listens on a port.
+    #[allow(clippy::disallowed_methods, reason = "a foreign process does not follow paused time")]
     pub(super) fn start(core: &str, port: u16, folder: &Path, line: &[String]) -> Result<Self, Box<dyn Error>> {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", core]).args(line).current_dir(folder);
