@@ -23,6 +23,7 @@ use crate::collecting::Known;
 use crate::credential::Credential;
 use crate::freshness::{Freshness, judge};
 use crate::marks::Marks;
+use crate::memo::Known;
 use crate::reading::{Case, FlightKey, Matter, Part, Reading};
 use crate::row::{Row, home};
 use crate::ruling::{Asked, Bypass, Forward, Hit, Miss, Page, Ruling, Toll};
@@ -55,7 +56,7 @@ struct Question<'a> {
 
 impl Answers {
     /// What to do with a request.
-    pub fn ask(&self, asked: Asked<'_>, now: Timestamp) -> Ruling {
+    pub fn ask(&self, mut asked: Asked<'_>, now: Timestamp) -> Ruling {
         let switch = self.switch.load();
         if switch.all_pass {
             return pass(Bypass::Mode);
@@ -65,6 +66,9 @@ impl Answers {
             Ok(caller) => caller,
             Err(why) => return pass(why),
         };
+        if let Some(hit) = self.again(&mut asked, &caller, &switch, now) {
+            return Ruling::Hit(hit);
+        }
         match wire::call(asked.head, asked.body, caller.served.routes.as_ref()) {
             Ok(call) => self.ask_call(asked, &caller, &call, &switch, now),
             Err(NotACall::Unrouted { safe: true }) => self.forward(&caller, None, None, Bypass::Operation),
@@ -168,7 +172,7 @@ impl Answers {
         switch: &Switch,
         now: Timestamp,
     ) -> Ruling {
-        let Asked { head, host, memory, .. } = asked;
+        let Asked { head, body, host, memory, .. } = asked;
         let token = token_of(&row.read, call);
         let items = row.read.item.as_ref().map(|item| call.parameters.items(&item.parameter)).unwrap_or_default();
         let who = self.hasher.recall(memory, caller.key_id, wire::security_token(&head.headers));
@@ -200,7 +204,14 @@ impl Answers {
                 row,
             };
             match token {
-                None => self.first(question),
+                None => {
+                    let known = Known { row: question.row.clone(), key: key.as_slice().into(), grant };
+                    let ruling = self.first(question);
+                    if matches!(ruling, Ruling::Hit(_)) {
+                        self.remember(head, host, body, caller, known);
+                    }
+                    ruling
+                }
                 Some(token) => self.following(question, token),
             }
         })
@@ -222,6 +233,8 @@ impl Answers {
         }
         let (why, stale) = match found {
             None => (Miss::Absent, None),
+            // Seen while it was only observed: serving does not begin with what is known to be wrong.
+            Some((chain, _)) if chain.is_refuted() => (Miss::Stale, None),
             Some((chain, Freshness::Fresh { age, ttl })) => {
                 if let Some(page) = chain.first() {
                     chain.walk(*now);
@@ -377,7 +390,8 @@ fn page_of(
             true
         }
     };
-    for chain in entry.into_iter().flat_map(|entry| entry.walked(token, now)) {
+    let walked = entry.into_iter().flat_map(|entry| entry.walked(token, now));
+    for chain in walked.filter(|chain| !chain.is_refuted()) {
         known = true;
         let Some(page) = chain.page(token) else { continue };
         let ttl = match judge(row, chain, now) {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_event_cache_model::Timestamp;
@@ -65,6 +65,8 @@ pub(crate) struct Chain {
     walked: AtomicI64,
     /// When it was last seen to be what AWS says, in milliseconds.
     confirmed: AtomicI64,
+    /// AWS was seen to say something else.
+    refuted: AtomicBool,
 }
 
 impl Chain {
@@ -94,6 +96,7 @@ impl Chain {
             weight,
             walked: AtomicI64::new(started.as_millisecond()),
             confirmed: AtomicI64::new(started.as_millisecond()),
+            refuted: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +126,16 @@ impl Chain {
     /// AWS said the same just now.
     pub(crate) fn confirm(&self, at: Timestamp) {
         self.confirmed.fetch_max(at.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// AWS said something else just now.
+    pub(crate) fn refute(&self) {
+        self.refuted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether AWS was seen to say something else. Who only observes keeps such a chain, to see how long it would have been given; nobody is given it.
+    pub(crate) fn is_refuted(&self) -> bool {
+        self.refuted.load(Ordering::Relaxed)
     }
 
     /// When it was last seen to be what AWS says.

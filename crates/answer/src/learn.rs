@@ -261,6 +261,7 @@ impl Answers {
         let first = would.first()?;
         if wire::fingerprint(protocol, &first.body, &row.volatile) != leaf.fingerprint {
             row.observation.stale(between(would.confirmed(), matter.started));
+            would.refute();
             // What is in transition changes by itself and is read again soon.
             let told = row.read.age == AgeClass::Event && !would.grade.transitional && !would.grade.settling;
             if told && would.marks.stand(&row.ledger) {

@@ -567,6 +567,19 @@ fn observing_forwards_everything_and_compares() {
 }
 
 #[test]
+fn what_observing_has_shown_to_be_wrong_is_not_answered_when_serving_begins() {
+    let mut client = Client::new(PROD, 1);
+    let world = with_gadgets(&mut client);
+    let now = at(LATER + 5_000);
+    world.answers.set_modes(Modes { default: AnswerMode::Observe, ..Modes::default() });
+    assert_eq!(world.read(&mut client, "ListGadgets", "{}", &gadgets(2), now), gadgets(2).body);
+    world.answers.set_modes(Modes { default: AnswerMode::Serve, ..Modes::default() });
+    assert_eq!(why_missed(&world.ask(&mut client, "ListGadgets", "{}", now)), Some(Miss::Stale));
+    world.read(&mut client, "ListGadgets", "{}", &gadgets(2), now);
+    assert_eq!(world.read(&mut client, "ListGadgets", "{}", &gadgets(3), now), gadgets(2).body, "from memory again");
+}
+
+#[test]
 fn observing_a_change_that_is_announced_late_does_not_count_as_missed() {
     let mut client = Client::new(PROD, 1);
     let world = World::new(Settings::default(), AnswerMode::Observe);
