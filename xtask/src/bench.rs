@@ -32,7 +32,8 @@ enum Only {
 }
 
 /// The packages that have benchmarks, from the bottom up.
-const PACKAGES: [&str; 3] = ["aws-event-cache-answer", "aws-event-cache-engine", "aws-event-cache-intake"];
+const PACKAGES: [&str; 4] =
+    ["aws-event-cache-answer", "aws-event-cache-engine", "aws-event-cache-intake", "aws-event-cache-wire"];
 
 /// Runs them, one after the other: two at a time would measure each other.
 ///
