@@ -23,7 +23,6 @@ use crate::collecting::Known;
 use crate::credential::Credential;
 use crate::freshness::{Freshness, judge};
 use crate::marks::Marks;
-use crate::memo::Known;
 use crate::reading::{Case, FlightKey, Matter, Part, Reading};
 use crate::row::{Row, home};
 use crate::ruling::{Asked, Bypass, Forward, Hit, Miss, Page, Ruling, Toll};
@@ -56,7 +55,7 @@ struct Question<'a> {
 
 impl Answers {
     /// What to do with a request.
-    pub fn ask(&self, mut asked: Asked<'_>, now: Timestamp) -> Ruling {
+    pub fn ask(&self, asked: Asked<'_>, now: Timestamp) -> Ruling {
         let switch = self.switch.load();
         if switch.all_pass {
             return pass(Bypass::Mode);
@@ -66,9 +65,6 @@ impl Answers {
             Ok(caller) => caller,
             Err(why) => return pass(why),
         };
-        if let Some(hit) = self.again(&mut asked, &caller, &switch, now) {
-            return Ruling::Hit(hit);
-        }
         match wire::call(asked.head, asked.body, caller.served.routes.as_ref()) {
             Ok(call) => self.ask_call(asked, &caller, &call, &switch, now),
             Err(NotACall::Unrouted { safe: true }) => self.forward(&caller, None, None, Bypass::Operation),
@@ -172,7 +168,7 @@ impl Answers {
         switch: &Switch,
         now: Timestamp,
     ) -> Ruling {
-        let Asked { head, body, host, memory, .. } = asked;
+        let Asked { head, host, memory, .. } = asked;
         let token = token_of(&row.read, call);
         let items = row.read.item.as_ref().map(|item| call.parameters.items(&item.parameter)).unwrap_or_default();
         let who = self.hasher.recall(memory, caller.key_id, wire::security_token(&head.headers));
@@ -204,14 +200,7 @@ impl Answers {
                 row,
             };
             match token {
-                None => {
-                    let known = Known { row: question.row.clone(), key: key.as_slice().into(), grant };
-                    let ruling = self.first(question);
-                    if matches!(ruling, Ruling::Hit(_)) {
-                        self.remember(head, host, body, caller, known);
-                    }
-                    ruling
-                }
+                None => self.first(question),
                 Some(token) => self.following(question, token),
             }
         })
