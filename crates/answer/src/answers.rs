@@ -121,6 +121,12 @@ impl Answers {
         self.doubts.lock().resolve(now)
     }
 
+    /// Forgets every answer, and begins as after a time in which everything passed unseen: a write may have, and its settle window may last.
+    pub fn begin_anew(&self) {
+        self.switch.rcu(|switch| Switch::new(switch.modes.clone()));
+        self.purge();
+    }
+
     /// Forgets every answer. Who is admitted stays so.
     pub fn purge(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);

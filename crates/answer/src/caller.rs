@@ -42,6 +42,20 @@ impl Answers {
         let account = configured.or_else(|| wire::account_of(credential.key_id));
         Ok(Caller { key_id: credential.key_id, date: credential.date, served, region, account })
     }
+
+    /// Who signed a request in its query string, as far as that shows: enough to mark what it writes; nobody is answered by it.
+    pub(crate) fn presigned<'a, 'r>(&'a self, head: &'r Parts) -> Option<Caller<'a, 'r>> {
+        let mut fields = head.uri.query()?.split('&');
+        let scope = fields.find_map(|field| field.strip_prefix("X-Amz-Credential="))?;
+        let slash = ["/", "%2F", "%2f"].into_iter().find(|slash| scope.contains(slash))?;
+        let mut words = scope.split(slash);
+        let (key_id, date, region, service) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let served = self.services.signed(service)?;
+        let region = served.region.clone().or_else(|| Region::new(region).ok())?;
+        let configured = self.settings.accounts_of_keys.get(key_id).cloned();
+        let account = configured.or_else(|| wire::account_of(key_id));
+        Some(Caller { key_id, date, served, region, account })
+    }
 }
 
 impl Caller<'_, '_> {

@@ -636,6 +636,43 @@ fn a_body_too_long_to_look_at_is_a_write_of_anything_unless_its_method_promises_
 }
 
 #[test]
+fn a_presigned_write_marks_what_it_may_change_and_a_presigned_read_nothing() {
+    let mut client = Client::new(PROD, 1);
+    let world = with_gadgets(&mut client);
+    let now = at(LATER + 1_000);
+    let credential = format!("{}%2F20260504%2Feu-west-1%2Ftest%2Faws4_request", client.key_id);
+    let presigned = |operation: &str| {
+        let uri = format!("/?Action={operation}&X-Amz-Credential={credential}&X-Amz-Signature=00");
+        http::Request::get(uri).header("host", world::HOST).body(()).unwrap().into_parts().0
+    };
+    let mut ask = |head: &http::request::Parts| {
+        let memory = &mut client.memory;
+        let body = &bytes::Bytes::new();
+        world.answers.ask(aws_event_cache_answer::Asked { head, body, host: world::HOST, trusted: false, memory }, now)
+    };
+    assert_eq!(why_passed(&ask(&presigned("ListGadgets"))), Some(Bypass::Signature));
+    for head in [presigned("MakeGadget"), presigned("NeverHeardOf")] {
+        let Ruling::Write(write) = ask(&head) else { panic!("a write") };
+        let before = world.ledger.generation(&scope(PROD, "gadget"), None);
+        world.answers.mark(&write, now);
+        assert_ne!(world.ledger.generation(&scope(PROD, "gadget"), None), before);
+    }
+}
+
+#[test]
+fn what_is_read_right_after_beginning_anew_is_believed_for_two_seconds_only() {
+    let mut client = Client::new(PROD, 1);
+    let world = with_gadgets(&mut client);
+    let now = LATER + 1_000;
+    world.answers.begin_anew();
+    world.read(&mut client, "ListGadgets", "{}", &gadgets(2), at(now));
+    assert_eq!(world.read(&mut client, "ListGadgets", "{}", &gadgets(3), at(now + 1_000)), gadgets(2).body);
+    assert_eq!(world.read(&mut client, "ListGadgets", "{}", &gadgets(3), at(now + 2_000)), gadgets(3).body);
+    world.read(&mut client, "ListGadgets", "{}", &gadgets(4), at(now + 21_000));
+    assert_eq!(world.read(&mut client, "ListGadgets", "{}", &gadgets(5), at(now + 30_000)), gadgets(4).body);
+}
+
+#[test]
 fn throttling_is_told_and_nothing_is_kept_of_it() {
     let mut client = Client::new(PROD, 1);
     let world = World::serving();

@@ -125,6 +125,8 @@ mod a_query_form {
         assert!(call(&head("POST", "/", &[]), b"Action=DoIt", None).is_ok());
         assert_eq!(call(&head("POST", "/x", &[]), b"Action=DoIt", None), Err(NotACall::Unrouted { safe: false }));
         assert_eq!(call(&head("PUT", "/", &[FORM]), b"Action=DoIt", None), Err(NotACall::NoOperation));
+        let elsewhere = call(&head("GET", "/x?Action=DoIt", &[]), b"", None);
+        assert_eq!(elsewhere, Err(NotACall::NoOperation), "which is no promise to change nothing");
         assert_eq!(rest("POST", "/v1/things", &[FORM], "Action=DoIt"), Err(NotACall::Unrouted { safe: false }));
     }
 }

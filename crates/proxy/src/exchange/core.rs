@@ -31,7 +31,7 @@ impl Core {
     /// A core that is trusted until it fails.
     pub(super) fn new(answers: Arc<Answers>, clock: Clock) -> Self {
         let emptied = answers.clone();
-        let fuse = Arc::new(Fuse::new(clock.clone(), move || emptied.purge()));
+        let fuse = Arc::new(Fuse::new(clock.clone(), move || emptied.begin_anew()));
         Self {
             answers,
             fuse,
