@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     /// Requests go to a stand-in for AWS, so that nothing may be tunnelled to AWS itself.
     pub(crate) stand_in: bool,
     pub(crate) own: Option<axum::Router>,
+    /// The port is on loopback, so that a peer there is on this machine. At any other port it may be a mesh's sidecar that carries somebody else's bytes.
+    pub(crate) local: bool,
     pub(crate) limits: Limits,
     /// Cancelled when the proxy closes: idle connections end, busy ones after their answer.
     pub(crate) closing: CancellationToken,

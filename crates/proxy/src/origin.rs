@@ -10,6 +10,6 @@ pub(crate) struct Origin {
     pub(crate) host: Arc<str>,
     /// The other end of the connection.
     pub(crate) peer: SocketAddr,
-    /// The proxy's password was given, or the peer is on loopback: requests with keys that bear no session token may be answered from the cache.
+    /// The proxy's password was given, or port and peer are on loopback: requests with keys that bear no session token may be answered from the cache.
     pub(crate) trusted: bool,
 }

@@ -120,6 +120,7 @@ fn shared(parts: Parts, closing: CancellationToken) -> Result<Shared, ProxyError
         tls,
         tunnels,
         stand_in: settings.upstream.endpoint.is_some(),
+        local: settings.listen.ip().to_canonical().is_loopback(),
         limits: settings.limits.clone(),
         own: parts.own,
         closing,

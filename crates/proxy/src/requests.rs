@@ -140,7 +140,8 @@ impl Requests {
     }
 
     fn origin(&self, host: &str, proof: Proof) -> Origin {
-        let trusted = proof == Proof::Given || self.peer.ip().to_canonical().is_loopback();
+        let trusted =
+            proof == Proof::Given || (self.shared.local && self.peer.ip().to_canonical().is_loopback());
         let mut memory = self.memory.lock();
         match &memory.origin {
             Some(origin) if &*origin.host == host && origin.trusted == trusted => origin.clone(),

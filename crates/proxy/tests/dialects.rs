@@ -190,6 +190,36 @@ async fn the_own_api_is_asked_with_the_peers_address_and_needs_no_proxy_password
 }
 
 #[tokio::test]
+async fn a_peer_on_loopback_proves_something_only_at_a_port_on_loopback() {
+    use aws_event_cache_answer::Modes;
+    use aws_event_cache_model::AnswerMode;
+
+    for (listen, trusted) in [("127.0.0.1:0", true), ("0.0.0.0:0", false)] {
+        let clock = Clock::wall();
+        let aws = StandIn::start(Act::Answer).await;
+        let mut settings = Settings::new(listen.parse().unwrap());
+        settings.upstream.endpoint = Some(format!("http://{}", aws.address).parse().unwrap());
+        let date = clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let parts = parts(settings, clock);
+        parts.answers.set_modes(Modes { default: AnswerMode::Serve, ..Modes::default() });
+        let proxy = Proxy::open(parts).await.unwrap();
+        let (body, signature) = ("Action=DescribeKeyPairs&Version=2016-11-15", "0".repeat(64));
+        let request = format!(
+            "POST http://{EC2}/ HTTP/1.1\r\nHost: {EC2}\r\nX-Amz-Date: {date}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=AKIASP2TPHJSQH3FJXYZ/{day}/eu-west-1/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            day = &date[..8],
+            length = body.len(),
+        );
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", proxy.address().port())).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await.unwrap();
+        let said = answer.header("cache-status").unwrap_or_default().to_owned();
+        assert_eq!(said.contains("static-key"), !trusted, "{listen}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn large_bodies_and_chunked_ones_pass() {
     let mut world = World::plain().await;
     let body: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
