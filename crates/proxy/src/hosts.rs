@@ -176,7 +176,9 @@ fn is_customers(labels: &str) -> bool {
     }
     let Some(at) = labels.iter().rposition(|label| CUSTOMERS.contains(label)) else { return false };
     let after = &labels[at + 1..];
-    let is_last = after.is_empty() || (after.len() == 1 && is_region(after[0]));
+    // `<id>.execute-api.<region>.vpce`: a customer's private API at its endpoint.
+    let is_private_api = labels[at] == "execute-api" && after.len() == 2 && after[1] == "vpce";
+    let is_last = after.is_empty() || (after.len() == 1 && is_region(after[0])) || is_private_api;
     let is_own = at == 0 || (at == 1 && OWN_PREFIXES.contains(&labels[0]));
     // `rds.eu-west-1`: the label first is the service. `x.eu-west-1.rds` and `x.rds.cn-north-1`: somebody's database. `eu-west-1.es`: an endpoint's old form.
     let is_regional_form = at == 1 && after.is_empty() && is_region(labels[0]);
@@ -283,6 +285,7 @@ mod tests {
             "x.abc.0001.euw1.cache.amazonaws.com",
             "search-x.eu-west-1.es.amazonaws.com",
             "abc.execute-api.eu-west-1.amazonaws.com",
+            "vpce-0a1b-x.execute-api.eu-west-1.vpce.amazonaws.com",
             "ABC.gr7.eu-west-1.eks.amazonaws.com",
             "b-1.x.abc.c2.kafka.eu-west-1.amazonaws.com",
             "b-x-1.mq.eu-west-1.amazonaws.com",

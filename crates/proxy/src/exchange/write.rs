@@ -47,6 +47,20 @@ impl Drop for UnderWay {
     }
 }
 
+/// The client of a write. When it goes away first, it will look or try again, maybe long before AWS answers; what is read from then on is read anew.
+struct Awaiting {
+    shared: Arc<Shared>,
+    write: Option<Write>,
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        if let Some(write) = self.write.take() {
+            self.shared.core.mark(&write);
+        }
+    }
+}
+
 impl Shared {
     /// A write.
     pub(super) async fn write(self: Arc<Self>, request: Request, write: Write) -> Response<AnswerBody> {
@@ -68,10 +82,13 @@ impl Shared {
         write: Write,
         client: Client,
     ) -> Response<AnswerBody> {
+        let mut awaiting = Awaiting { shared: self.clone(), write: Some(write.clone()) };
         let under_way = UnderWay::begin(self.clone(), write);
         let head = Arc::new(head);
         let call = tokio::spawn(self.clone().call_write(host, head.clone(), outgoing, under_way, client));
-        match call.await {
+        let called = call.await;
+        awaiting.write = None;
+        match called {
             Ok(response) => response,
             // A fault of ours; the write may have happened, so that only the client can tell what to do.
             Err(_) => self.refusal(&head, None, Refusal::Unavailable, Forwarded { detail: "fault", ..TOLD }),

@@ -63,18 +63,25 @@ async fn while_a_write_is_under_way_nothing_older_is_answered_and_nothing_read_i
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_does_not_take_the_second_mark_along() {
+async fn a_client_that_goes_away_makes_a_mark_of_its_own_and_does_not_take_the_second_along() {
     let world = Arc::new(World::quiet(1).await);
+    world.warm("DescribeWidgets", "").await;
+    let latest = || world.ledger.scopes().into_iter().map(|(_, scope)| scope.generation(None)).max();
+    let calls = world.aws.calls();
     let now = Arc::new(AtomicBool::new(false));
     let act = Act::Until(now.clone(), 200, made());
     world.aws.act(move |_| act.clone());
     let asking = world.clone();
     let writing = tokio::spawn(async move { asking.get(ask("MakeWidget", "&WidgetId=w-2")).await });
-    until(|| world.aws.calls() == 1).await;
+    until(|| world.aws.calls() == calls + 1).await;
+    let before = latest();
     writing.abort();
+    until(|| latest() > before).await;
     told(&world, 0).await;
+    let before = latest();
     now.store(true, Ordering::Relaxed);
     told(&world, 1).await;
+    assert!(latest() > before);
 }
 
 #[tokio::test]
