@@ -105,7 +105,7 @@ text_id! {
 text_id! {
     /// An AWS region such as `eu-west-1`, or `global` for what AWS Config says of services without regions.
     Region, "an AWS region such as eu-west-1",
-    |t| t == "global" || (is_word(t) && t.len() >= 8 && t.matches('-').count() >= 2 && t.as_bytes()[t.len() - 1].is_ascii_digit())
+    |t| t == "global" || (is_word(t) && t.len() >= 8 && t.bytes().filter(|byte| *byte == b'-').count() >= 2 && t.as_bytes()[t.len() - 1].is_ascii_digit())
 }
 text_id! {
     /// The name of a kind in the catalogue: lower-case words joined by `-`.
