@@ -122,6 +122,9 @@ impl Requests {
             // Who has not shown the password learns nothing of our rules.
             Side::Proxy => {
                 let proof = if uri.authority().is_some() { self.proof(headers)? } else { Proof::NotAsked };
+                if let Some(origin) = self.same_origin(uri, headers, proof) {
+                    return Ok(Routed::Aws(origin));
+                }
                 match route::to_proxy(uri, headers, &self.shared.hosts)? {
                     Route::Aws(host) => Ok(Routed::Aws(self.origin(&host, proof))),
                     Route::Own => Ok(Routed::Own),
@@ -131,17 +134,28 @@ impl Requests {
     }
 
     fn proof(&self, headers: &HeaderMap) -> Result<Proof, Refusal> {
-        let value = headers.get(PROXY_AUTHORIZATION).map(http::HeaderValue::as_bytes);
-        let several = headers.get_all(PROXY_AUTHORIZATION).iter().nth(1).is_some();
-        match self.shared.auth.judge(value.filter(|_| !several)) {
+        let mut values = headers.get_all(PROXY_AUTHORIZATION).iter();
+        let value = values.next().map(http::HeaderValue::as_bytes);
+        match self.shared.auth.judge(value.filter(|_| values.next().is_none())) {
             Proof::Missing => Err(Refusal::ProxyAuth),
             proof => Ok(proof),
         }
     }
 
+    fn is_trusted(&self, proof: Proof) -> bool {
+        proof == Proof::Given || (self.shared.local && self.peer.ip().to_canonical().is_loopback())
+    }
+
+    /// The origin of the connection's last request, if this one is for the same host in the same words: those were judged then, by rules that do not change.
+    fn same_origin(&self, uri: &Uri, headers: &HeaderMap, proof: Proof) -> Option<Origin> {
+        let memory = self.memory.lock();
+        let last = memory.origin.as_ref()?;
+        let is_same = last.trusted == self.is_trusted(proof) && route::is_plainly_to(uri, headers, &last.host);
+        is_same.then(|| last.clone())
+    }
+
     fn origin(&self, host: &str, proof: Proof) -> Origin {
-        let trusted =
-            proof == Proof::Given || (self.shared.local && self.peer.ip().to_canonical().is_loopback());
+        let trusted = self.is_trusted(proof);
         let mut memory = self.memory.lock();
         match &memory.origin {
             Some(origin) if &*origin.host == host && origin.trusted == trusted => origin.clone(),

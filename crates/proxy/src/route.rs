@@ -39,6 +39,14 @@ pub(crate) fn to_proxy(uri: &Uri, headers: &HeaderMap, hosts: &Hosts) -> Result<
     Ok(Route::Aws(name))
 }
 
+/// Whether a request to the proxy is for a host that [`to_proxy`] has let through before, written as plainly as can be: target and `Host` name it in lower case and
+/// without a port. `false` says nothing.
+pub(crate) fn is_plainly_to(uri: &Uri, headers: &HeaderMap, host: &str) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str() == host)
+        && uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
+        && headers.get(header::HOST).is_some_and(|said| said.as_bytes() == host.as_bytes())
+}
+
 /// Routes a request inside a TLS connection to an AWS host: only requests for that host belong there.
 ///
 /// # Errors
@@ -116,6 +124,26 @@ mod tests {
         }
         assert_eq!(proxied("/", "ec2.eu-west-1.amazonaws.com"), Err(Refusal::Misdirected));
         assert_eq!(proxied("*", "event-cache"), Err(Refusal::Misdirected));
+    }
+
+    #[test]
+    fn what_is_plainly_to_a_known_host_would_be_let_through_again() {
+        let ec2 = "ec2.eu-west-1.amazonaws.com";
+        let cases = [
+            ("http://ec2.eu-west-1.amazonaws.com/?a", ec2, true),
+            ("https://ec2.eu-west-1.amazonaws.com/", ec2, true),
+            ("ftp://ec2.eu-west-1.amazonaws.com/", ec2, false),
+            ("http://ec2.eu-west-1.amazonaws.com:8080/", ec2, false),
+            ("http://user@ec2.eu-west-1.amazonaws.com/", ec2, false),
+            ("http://sts.amazonaws.com/", "sts.amazonaws.com", false),
+            ("http://ec2.eu-west-1.amazonaws.com/", "sts.amazonaws.com", false),
+            ("/", ec2, false),
+        ];
+        for (uri, host, plainly) in cases {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            assert_eq!(is_plainly_to(&uri.parse().unwrap(), &headers, ec2), plainly, "{uri} {host}");
+            assert!(!plainly || proxied(uri, host) == Ok(Route::Aws(ec2.into())), "{uri}");
+        }
     }
 
     #[test]
