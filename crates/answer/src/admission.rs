@@ -8,7 +8,6 @@
 //!    credential was last refused. (Refusals are remembered only of who has been answered before: strangers fill nothing.)
 //! 2. Memory is bounded. What there is no room for is not admitted and goes to AWS.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use arc_swap::ArcSwap;
 use aws_event_cache_engine::Generation;
 use aws_event_cache_model::Timestamp;
 use parking_lot::{Mutex, RwLock};
+use rapidhash::RapidHashMap;
 use smol_str::SmolStr;
 
 use crate::credential::Credential;
@@ -58,7 +58,7 @@ struct Admitted {
 
 #[derive(Debug, Default)]
 struct Record {
-    grants: HashMap<Grant, Admitted>,
+    grants: RapidHashMap<Grant, Admitted>,
     refused: Option<Timestamp>,
     denied: Vec<SmolStr>,
     /// When it was last of use.
@@ -68,8 +68,8 @@ struct Record {
 /// All admissions.
 #[derive(Debug)]
 pub(crate) struct Admissions {
-    /// Replaced as a whole when a credential comes or goes, which happens a few times a minute; so a hit takes no lock that others want.
-    records: ArcSwap<HashMap<Credential, Arc<RwLock<Record>>>>,
+    /// By hashes under secrets of ours, which nobody can choose, as are the grants: a quick hash of them will do. Replaced as a whole when a credential comes or goes, which happens a few times a minute; so a hit takes no lock that others want.
+    records: ArcSwap<RapidHashMap<Credential, Arc<RwLock<Record>>>>,
     /// Who adds or removes credentials holds it.
     changing: Mutex<()>,
     /// The number of all grants, as of the last tidying and counted up since.
@@ -191,7 +191,7 @@ impl Admissions {
             return None;
         }
         let record = Arc::new(RwLock::new(Record { last: now, ..Record::default() }));
-        let mut next = HashMap::clone(&records);
+        let mut next = RapidHashMap::clone(&records);
         next.insert(who, record.clone());
         self.records.store(Arc::new(next));
         Some(record)
@@ -200,6 +200,8 @@ impl Admissions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;

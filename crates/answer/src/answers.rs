@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::collecting::Collecting;
 use crate::credential::Hasher;
 use crate::doubts::Doubts;
+use crate::memo::Memo;
 use crate::modes::Modes;
 use crate::places::Places;
 use crate::savings::Savings;
@@ -44,6 +45,7 @@ pub struct Answers {
     pub(crate) places: Places,
     pub(crate) cache: Cache,
     pub(crate) collecting: Collecting,
+    pub(crate) memo: Memo,
     pub(crate) doubts: Mutex<Doubts>,
     pub(crate) switch: ArcSwap<Switch>,
     /// Counts purges: what was asked before one is not stored after it.
@@ -80,6 +82,7 @@ impl Answers {
             places: Places::default(),
             cache,
             collecting,
+            memo: Memo::new(),
             doubts: Mutex::default(),
             switch: ArcSwap::from_pointee(Switch::new(Modes::default())),
             epoch: AtomicU64::new(0),

@@ -23,6 +23,7 @@ use crate::collecting::Known;
 use crate::credential::Credential;
 use crate::freshness::{Freshness, judge};
 use crate::marks::Marks;
+use crate::memo::Recognized;
 use crate::reading::{Case, FlightKey, Matter, Part, Reading};
 use crate::row::{Row, home};
 use crate::ruling::{Asked, Bypass, Forward, Hit, Miss, Page, Ruling, Toll};
@@ -55,7 +56,7 @@ struct Question<'a> {
 
 impl Answers {
     /// What to do with a request.
-    pub fn ask(&self, asked: Asked<'_>, now: Timestamp) -> Ruling {
+    pub fn ask(&self, mut asked: Asked<'_>, now: Timestamp) -> Ruling {
         let switch = self.switch.load();
         if switch.all_pass {
             return pass(Bypass::Mode);
@@ -65,6 +66,9 @@ impl Answers {
             Ok(caller) => caller,
             Err(why) => return self.ask_unknown(&asked, why),
         };
+        if let Some(hit) = self.again(&mut asked, &caller, &switch, now) {
+            return Ruling::Hit(hit);
+        }
         match wire::call(asked.head, asked.body, caller.served.routes.as_ref()) {
             Ok(call) => self.ask_call(asked, &caller, &call, &switch, now),
             Err(NotACall::Unrouted { safe: true }) => self.forward(&caller, None, None, Bypass::Operation),
@@ -181,7 +185,7 @@ impl Answers {
         switch: &Switch,
         now: Timestamp,
     ) -> Ruling {
-        let Asked { head, host, memory, .. } = asked;
+        let Asked { head, body, host, memory, .. } = asked;
         let token = token_of(&row.read, call);
         let items = row.read.item.as_ref().map(|item| call.parameters.items(&item.parameter)).unwrap_or_default();
         let who = self.hasher.recall(memory, caller.key_id, wire::security_token(&head.headers));
@@ -213,7 +217,15 @@ impl Answers {
                 row,
             };
             match token {
-                None => self.first(question),
+                None => {
+                    let row = question.row.clone();
+                    let ruling = self.first(question);
+                    if matches!(ruling, Ruling::Hit(_)) {
+                        let known = Recognized { row, key: key.as_slice().into(), grant };
+                        self.remember(head, host, body, caller, known);
+                    }
+                    ruling
+                }
                 Some(token) => self.following(question, token),
             }
         })

@@ -3,13 +3,14 @@
 //! One entry holds the chain that may be given under its key, and those it has overtaken for as long as somebody may still be walking them. What it weighs is
 //! what it takes, and the whole never weighs more than its capacity: what is asked for least goes first.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use aws_event_cache_model::Timestamp;
 use parking_lot::Mutex;
 use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
+use rapidhash::quality::RandomState;
 
 use crate::chain::Chain;
 

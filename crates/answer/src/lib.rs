@@ -35,6 +35,7 @@ mod doubts;
 mod freshness;
 mod learn;
 mod marks;
+mod memo;
 mod meter;
 mod modes;
 mod observation;

@@ -1,10 +1,11 @@
 //! The services of the catalogue, by the names that requests are signed for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_model::{ErrorShape, Region, ServiceName};
 use aws_event_cache_wire::Routes;
+use rapidhash::RapidHashMap;
 use smol_str::SmolStr;
 
 /// A service, ready for classifying requests.
@@ -21,7 +22,7 @@ pub(crate) struct Served {
 
 /// All services.
 #[derive(Debug)]
-pub(crate) struct Services(HashMap<SmolStr, Served>);
+pub(crate) struct Services(RapidHashMap<SmolStr, Served>);
 
 impl Services {
     pub(crate) fn new(catalog: &Catalog) -> Self {

@@ -31,7 +31,7 @@ pub use call::{BadRoute, Call, NotACall, Protocol, Routes, call};
 pub use caller::{acts_for_operation, amz_date, attempt, security_token};
 pub use error::{error_code, is_auth_error, is_throttle};
 pub use fingerprint::fingerprint;
-pub use key::write_key;
+pub use key::{write_key, write_raw};
 pub use members::has_members;
 pub use owner::{owner_of, shows_owner};
 pub use parameters::Parameters;
