@@ -8,6 +8,7 @@
 //! To make a failure readable, run one test with `LOOM_LOG=trace LOOM_LOCATION=1`; `LOOM_CHECKPOINT_FILE` keeps the order that failed.
 
 #![allow(dead_code, unreachable_pub, reason = "the ledger is a module of another crate")]
+#![allow(clippy::unwrap_used, reason = "models fail as tests do")]
 
 use std::sync::Arc;
 
