@@ -8,6 +8,8 @@ use aws_event_cache_sim::demo::{DemoError, Options, run as simulate};
 use aws_event_cache_sim::report::{Progress, Report, WorldReport, Worlds};
 use aws_event_cache_sim::staleness::Percentiles;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::{DemoArgs, exit};
 use crate::output::{line, table, warn};
 
@@ -25,7 +27,15 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, DemoError> {
         factor: args.factor,
         profiles: Profiles { by_environment, fallback },
     };
-    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    // Listened for from now on, not from the first wait on: an early Ctrl-C would end the process without its table.
+    let interrupts = signal(SignalKind::interrupt()).ok();
+    let interrupted = async move {
+        match interrupts {
+            Some(mut interrupts) => drop(interrupts.recv().await),
+            // Then it ends by itself only.
+            None => std::future::pending().await,
+        }
+    };
     let report = simulate(options, show, interrupted).await?;
     if args.json {
         let text = serde_json::to_string(&report).expect("invariant: a report of numbers can always be written");
