@@ -29,8 +29,8 @@ pub struct Reading {
     pub flight: Option<FlightKey>,
     /// Why it was not answered from memory.
     pub why: Miss,
-    /// What may be given while AWS throttles or fails: within `stale-if-error`, and nothing it depends on was invalidated. Ask [`still`](crate::Answers::still)
-    /// right before giving it.
+    /// What may be given while AWS throttles or fails: within `stale-if-error`, and nothing it depends on was invalidated. Ask anew
+    /// ([`ask`](crate::Answers::ask)) right before giving it.
     pub stale: Option<Arc<Page>>,
     /// Its line in the books.
     pub meter: Arc<Meter>,

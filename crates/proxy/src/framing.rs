@@ -1,6 +1,6 @@
 //! A connection's requests one after another: where each head and body ends, so that no byte of a head reaches the HTTP library uninspected.
 //!
-//! Pure: bytes in, how many of them may pass out. [`crate::gate`] does the reading.
+//! Pure: bytes in, how many of them may pass out. `gate` does the reading.
 
 use crate::head::{self, Framing, HeadLimits, Malformed};
 
