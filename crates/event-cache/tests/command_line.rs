@@ -297,7 +297,8 @@ fn assert_report(report: &Value) {
 
 #[test]
 fn the_last_line_of_a_demonstration_in_json_has_the_agreed_shape_and_every_forgery_was_refused() {
-    let output = command(&["demo", "--seconds", "5", "--seed", "3", "--json"]);
+    // Slow enough for a debug build on a busy machine, and long enough for a forgery.
+    let output = command(&["demo", "--seconds", "20", "--factor", "20", "--seed", "3", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let text = out(&output);
     let report: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
