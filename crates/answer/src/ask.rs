@@ -16,18 +16,17 @@ use http::request::Parts;
 
 use crate::admission::Grant;
 use crate::answers::{Answers, Switch};
-use crate::cache::Entry;
 use crate::caller::Caller;
 use crate::chain::Chain;
 use crate::collecting::Known;
 use crate::credential::Credential;
+use crate::following::page_of;
 use crate::freshness::{Freshness, judge};
 use crate::marks::Marks;
 use crate::memo::Recognized;
 use crate::reading::{Case, FlightKey, Matter, Part, Reading};
-use crate::row::{Row, home};
+use crate::row::Row;
 use crate::ruling::{Asked, Bypass, Forward, Hit, Miss, Page, Ruling, Toll};
-use crate::time::between;
 
 /// Longest key. The longest genuine request names a hundred ARNs, a fifth of this.
 const KEY: usize = 64 << 10;
@@ -139,7 +138,7 @@ impl Answers {
         let Some(place) = caller.place().filter(|place| self.places.get(place).is_some()) else { return };
         for kind in read.beneath.iter().filter_map(|id| self.catalog.kind(id)) {
             if switch.modes.at(&place, &kind.id) == AnswerMode::Serve {
-                self.ledger.invalidate(&home(kind, &place).scope(kind.id.clone()), &Names::Any, now);
+                self.ledger.invalidate(&kind.scope_at(&place), &Names::Any, now);
             }
         }
     }
@@ -308,7 +307,7 @@ impl Answers {
         let marks = Marks::read(&row.ledger, if named > 0 { row.read.item_names(&items) } else { None });
         let epoch = self.epoch.load(Ordering::Acquire);
         let shared = admitted && !observe && part != Part::Loose;
-        let flight = shared.then(|| flight_key(key, token, &marks, epoch));
+        let flight = shared.then(|| FlightKey::of(key, token, &marks, epoch));
         let meter = row.meter.clone();
         let (key, token) = (Arc::from(key), token.map(Box::from));
         let matter = Matter { row, key, token, part, who, grant, access, started: now, marks, epoch, named, would };
@@ -382,63 +381,4 @@ fn why_not(call: &Call) -> Bypass {
 
 fn token_of<'c>(read: &Read, call: &'c Call) -> Option<&'c str> {
     read.page.as_ref().and_then(|page| call.parameters.get(&page.token_in))
-}
-
-/// The page that a token names: of the chain under the key, of one that it has overtaken and somebody may still walk, or of one that is being collected. If
-/// several know the token and say different things, nobody but AWS can tell which of them the client is walking.
-fn page_of(
-    row: &Row,
-    entry: Option<&Entry>,
-    collected: Option<Arc<Page>>,
-    token: &str,
-    now: Timestamp,
-) -> Result<Hit, Miss> {
-    let mut found: Option<Hit> = None;
-    let mut known = false;
-    let hit = |page: &Arc<Page>, started, ttl| Hit {
-        page: page.clone(),
-        age: between(started, now),
-        ttl,
-        meter: row.meter.clone(),
-    };
-    let mut offer = |offered: Hit| match &found {
-        Some(other) if other.page.body != offered.page.body => false,
-        Some(_) => true,
-        None => {
-            found = Some(offered);
-            true
-        }
-    };
-    let walked = entry.into_iter().flat_map(|entry| entry.walked(token, now));
-    for chain in walked.filter(|chain| !chain.is_refuted()) {
-        known = true;
-        let Some(page) = chain.page(token) else { continue };
-        let ttl = match judge(row, chain, now) {
-            Freshness::Fresh { ttl, .. } => ttl,
-            _ if chain.is_walked(now) => std::time::Duration::ZERO,
-            _ => continue,
-        };
-        if !offer(hit(page, chain.started, ttl)) {
-            return Err(Miss::Chain);
-        }
-    }
-    if let Some(page) = collected
-        && !offer(hit(&page, page.started, std::time::Duration::ZERO))
-    {
-        return Err(Miss::Chain);
-    }
-    found.ok_or(if known { Miss::Retired } else { Miss::Chain })
-}
-
-fn flight_key(key: &[u8], token: Option<&str>, marks: &Marks, epoch: u64) -> FlightKey {
-    let mut bytes = Vec::with_capacity(key.len() + 64);
-    bytes.extend_from_slice(&(key.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(key);
-    bytes.push(u8::from(token.is_some()));
-    let token = token.unwrap_or_default();
-    bytes.extend_from_slice(&(token.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(token.as_bytes());
-    bytes.extend_from_slice(&epoch.to_le_bytes());
-    marks.write_generations(&mut bytes);
-    FlightKey(bytes.into())
 }

@@ -32,6 +32,7 @@ mod chain;
 mod collecting;
 mod credential;
 mod doubts;
+mod following;
 mod freshness;
 mod learn;
 mod marks;

@@ -15,7 +15,23 @@ use crate::ruling::{Miss, Page, Toll};
 
 /// Requests whose keys are equal may share one upstream call: the same request, at the same generations. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FlightKey(pub(crate) Arc<[u8]>);
+pub struct FlightKey(Arc<[u8]>);
+
+impl FlightKey {
+    /// Lengths go before texts, so that no key and token read together are those of another request.
+    pub(crate) fn of(key: &[u8], token: Option<&str>, marks: &Marks, epoch: u64) -> Self {
+        let mut bytes = Vec::with_capacity(key.len() + 64);
+        bytes.extend_from_slice(&(key.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(key);
+        bytes.push(u8::from(token.is_some()));
+        let token = token.unwrap_or_default();
+        bytes.extend_from_slice(&(token.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(token.as_bytes());
+        bytes.extend_from_slice(&epoch.to_le_bytes());
+        marks.write_generations(&mut bytes);
+        Self(bytes.into())
+    }
+}
 
 /// A read on its way to AWS, with what was known when it was asked.
 ///

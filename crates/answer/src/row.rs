@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_event_cache_catalog::{Kind, Reach, Read};
+use aws_event_cache_catalog::{Kind, Read};
 use aws_event_cache_engine::{Ledger, ScopeLedger};
-use aws_event_cache_model::{Class, ErrorShape, Place, Region, Scope};
+use aws_event_cache_model::{Class, ErrorShape, Place, Scope};
 use aws_event_cache_wire::Protocol;
 use memchr::memmem::Finder;
 use smol_str::SmolStr;
@@ -43,16 +43,6 @@ pub(crate) struct Row {
     pub(crate) observation: Observation,
 }
 
-/// Where a kind's scope lies: kinds that belong to an account have one scope for all its regions, as in the engine.
-pub(crate) fn home(kind: &Kind, place: &Place) -> Place {
-    match kind.reach {
-        Reach::Region => place.clone(),
-        Reach::Account => {
-            Place::new(place.account.clone(), Region::new("global").expect("invariant: global is a region"))
-        }
-    }
-}
-
 impl Row {
     pub(crate) fn new(
         number: u32,
@@ -63,7 +53,7 @@ impl Row {
         ledger: &Ledger,
         meter: Arc<Meter>,
     ) -> Self {
-        let scope = home(kind, place).scope(kind.id.clone());
+        let scope = kind.scope_at(place);
         // A page's token is new with every read.
         let token = read.page.as_ref().map(|page| page.token_out.clone());
         let finder = |bytes: &SmolStr| Finder::new(bytes.as_bytes()).into_owned();

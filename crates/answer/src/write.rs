@@ -18,7 +18,6 @@ use smol_str::{SmolStr, format_smolstr};
 use crate::answers::Answers;
 use crate::caller::Caller;
 use crate::meter::Meter;
-use crate::row::home;
 use crate::ruling::Toll;
 
 /// A write on its way to AWS, with what it may change.
@@ -87,7 +86,7 @@ impl Answers {
     /// Nothing is kept of a place that AWS has not answered for, so there is nothing to mark there; strangers' inventions leave no trace in the ledger.
     fn mark_kind(&self, place: &Place, kind: &Kind, names: &Names, now: Timestamp) {
         if kind.reach == Reach::Account || self.places.get(place).is_some() {
-            self.ledger.invalidate(&home(kind, place).scope(kind.id.clone()), names, now);
+            self.ledger.invalidate(&kind.scope_at(place), names, now);
         }
     }
 

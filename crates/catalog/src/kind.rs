@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_event_cache_model::{BucketId, Change, KindId, Provider, Region, ResourceName, ServiceName};
+use aws_event_cache_model::{BucketId, Change, KindId, Place, Provider, Region, ResourceName, Scope, ServiceName};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
@@ -81,6 +81,20 @@ pub struct Kind {
     pub(crate) forms: Vec<NameForm>,
     /// The file it was read from.
     pub file: String,
+}
+
+impl Kind {
+    /// Its scope at a place: kinds that belong to an account have one for all its regions. Whoever marks a scope and whoever depends on it go by this.
+    pub fn scope_at(&self, place: &Place) -> Scope {
+        let home = match self.reach {
+            Reach::Region => place.clone(),
+            Reach::Account => {
+                let global = Region::new("global").expect("invariant: global is a region");
+                Place::new(place.account.clone(), global)
+            }
+        };
+        home.scope(self.id.clone())
+    }
 }
 
 /// How a rule that matched turns a message into a found kind.

@@ -26,7 +26,6 @@ use crate::ledger::Ledger;
 use crate::limit::{Limiter, Rate};
 use crate::moment::{after, between};
 use crate::overrides::Overrides;
-use crate::plan::home;
 use crate::profiles::Profiles;
 use crate::queue::{Queue, Want};
 use crate::refreshes::{Refreshes, Step};
@@ -323,7 +322,7 @@ impl Core {
     /// How often a kind may be polled at an agent's place, and why.
     pub(crate) fn cadence(&self, place: &Place, kind: &KindId, now: Timestamp) -> Cadence {
         let Some(kind) = self.view.catalog.kind(kind) else { return Cadence::stock(Reason::Unwatched) };
-        let scope = home(kind, place).scope(kind.id.clone());
+        let scope = kind.scope_at(place);
         self.trust.of(&scope).limited(self.cadence_of(place, kind, &scope, now))
     }
 

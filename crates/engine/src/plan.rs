@@ -21,10 +21,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_event_cache_catalog::{Catalog, Coverage, Kind, Reach, Roster};
+use aws_event_cache_catalog::{Catalog, Coverage, Kind, Roster};
 use aws_event_cache_model::{
-    AccountId, Accounts, Agent, Cause, Change, Class, Hint, KindId, Names, Place, Profile, Region, ResourceName,
-    Resources, Scope, ServiceName, Source, Timestamp, Verdict, Wanted, What,
+    AccountId, Accounts, Agent, Cause, Change, Class, Hint, KindId, Names, Place, Profile, ResourceName, Resources,
+    Scope, ServiceName, Source, Timestamp, Verdict, Wanted, What,
 };
 
 use crate::moment::{after, between};
@@ -134,17 +134,6 @@ fn sign(hint: &Hint) -> Option<Sign> {
     })
 }
 
-/// Where a kind's scope lies: kinds that belong to an account have one scope for all its regions.
-pub(crate) fn home(kind: &Kind, place: &Place) -> Place {
-    match kind.reach {
-        Reach::Region => place.clone(),
-        Reach::Account => {
-            let global = Region::new("global").expect("invariant: global is a region");
-            Place::new(place.account.clone(), global)
-        }
-    }
-}
-
 /// When the change took place, as far as the hint says; a time in the future is a wrong clock.
 fn changed_at(hint: &Hint) -> Timestamp {
     hint.occurred.filter(|at| *at <= hint.received).unwrap_or(hint.received)
@@ -193,9 +182,9 @@ impl Plan {
     /// Notes what is stale. Answers may depend on a resource by another word than the one that messages name it by.
     fn mark(&mut self, hint: &Hint, kind: &Kind, names: &Names, catalog: &Catalog) {
         let marked = catalog.ledger_names(&kind.id, names);
-        self.invalidations.push((home(kind, &hint.place).scope(kind.id.clone()), marked));
+        self.invalidations.push((kind.scope_at(&hint.place), marked));
         for touched in kind.touches.iter().filter_map(|id| catalog.kind(id)) {
-            self.invalidations.push((home(touched, &hint.place).scope(touched.id.clone()), Names::Any));
+            self.invalidations.push((touched.scope_at(&hint.place), Names::Any));
         }
     }
 

@@ -11,7 +11,6 @@ use aws_event_cache_model::{
 use super::{Changes, Core};
 use crate::debts::Commit;
 use crate::engine::OrderError;
-use crate::plan::home;
 use crate::queue::{Debounce, Left};
 
 /// An order that was taken.
@@ -65,7 +64,7 @@ impl Core {
             let places = self.view.accounts.places().into_iter().filter(|p| shared && p.region == agent.place.region);
             for place in places.chain([agent.place.clone()]) {
                 let kinds = ordered_kinds(order, agent).filter_map(|kind| self.view.catalog.kind(kind));
-                stale.extend(kinds.map(|kind| home(kind, &place).scope(kind.id.clone())));
+                stale.extend(kinds.map(|kind| kind.scope_at(&place)));
             }
         }
         let names = order.name.as_ref().map_or(Names::Any, |name| Names::Some(vec![name.clone()]));

@@ -8,7 +8,6 @@ use aws_event_cache_model::{Agent, AgentState, Class, DriveMode, Place, Scope, T
 
 use super::Core;
 use crate::cadence::{Cadence, Reason};
-use crate::plan::home;
 use crate::status::{AgentCounts, AgentStatus, Counters, PlaceStatus, QueueStatus, ScopeStatus, Status};
 use crate::stream::StreamHealth;
 
@@ -98,7 +97,7 @@ impl Core {
         let mut scopes: BTreeMap<Scope, Vec<Arc<Agent>>> = BTreeMap::new();
         for agent in agents {
             for kind in agent.kinds.iter().filter_map(|kind| catalog.kind(kind)) {
-                scopes.entry(home(kind, &agent.place).scope(kind.id.clone())).or_default().push(agent.clone());
+                scopes.entry(kind.scope_at(&agent.place)).or_default().push(agent.clone());
             }
         }
         scopes.into_iter().collect()

@@ -1,6 +1,6 @@
 //! Every row of the decision table, and the times of the runs it asks for.
 
-use aws_event_cache_model::{Origin, SpinnakerAccount};
+use aws_event_cache_model::{Origin, Region, SpinnakerAccount};
 use proptest::prelude::*;
 
 use super::*;

@@ -28,8 +28,9 @@ fn ages_follow_the_cadence_whatever_the_drive_arm_may_do() {
 #[test]
 fn ages_fall_to_stock_when_the_stream_is_silent_and_what_was_read_before_it_came_back_is_stale() {
     let mut world = World::settled(DriveMode::Enforce);
-    let (ledger, pass) = (world.core.ledger.clone(), home(catalog().kind(&kind("pass")).unwrap(), &place()));
-    let entries = [ledger.scope(&scope("widget")), ledger.scope(&pass.scope(kind("pass")))];
+    let ledger = world.core.ledger.clone();
+    let pass = catalog().kind(&kind("pass")).unwrap().scope_at(&place());
+    let entries = [ledger.scope(&scope("widget")), ledger.scope(&pass)];
     let marks = || entries.each_ref().map(|entry| entry.mark(None));
     world.beat(START + 60);
     let healthy = marks();
