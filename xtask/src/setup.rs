@@ -4,10 +4,14 @@
 //! has in another version is replaced.
 
 mod debian;
+mod deck;
 mod java;
+mod kits;
+mod plugins;
 mod python;
 mod sdks;
 mod sources;
+mod templates;
 mod tools;
 
 pub(crate) use java::Release;
@@ -81,6 +85,10 @@ pub(crate) fn run(options: &Options) -> Result<(), SetupError> {
     tools::install()?;
     python::build()?;
     sdks::build()?;
+    plugins::build()?;
+    kits::build()?;
+    deck::build()?;
+    templates::build()?;
     options.spinnaker.iter().try_for_each(|&release| java::build(release))
 }
 

@@ -1,0 +1,1 @@
+//! Tests of the installation kits and plugins, which are not Rust: see `tests/`.
