@@ -31,6 +31,11 @@ pub(crate) fn harness() -> PathBuf {
     repository().join("harness/clouddriver")
 }
 
+/// The JVM hosts that the bridge plugin is loaded into.
+pub(crate) fn hosts() -> PathBuf {
+    repository().join("harness/hosts")
+}
+
 /// The programs that call AWS with several SDKs.
 pub(crate) fn sdks() -> PathBuf {
     repository().join("harness/sdks")

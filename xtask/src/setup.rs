@@ -7,6 +7,7 @@ mod debian;
 mod deck;
 mod java;
 mod kits;
+mod maven;
 mod plugins;
 mod python;
 mod sdks;
@@ -85,9 +86,10 @@ pub(crate) fn run(options: &Options) -> Result<(), SetupError> {
     tools::install()?;
     python::build()?;
     sdks::build()?;
-    plugins::build()?;
     kits::build()?;
     deck::build()?;
+    // After Deck's part, which goes into the bundle.
+    plugins::build()?;
     templates::build()?;
     options.spinnaker.iter().try_for_each(|&release| java::build(release))
 }

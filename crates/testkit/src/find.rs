@@ -64,6 +64,18 @@ pub(crate) fn harness_classpath(release: Release) -> Result<String, StartError> 
     Ok(format!("{}:{}", file.with_file_name("classes").display(), dependencies.trim()))
 }
 
+/// The class path of a host of `harness/hosts`, its own classes first.
+pub(crate) fn host_classpath(name: &str) -> Result<String, StartError> {
+    let file = existing("a host of harness/hosts", built().join("hosts").join(name).join("classpath"), "")?;
+    let dependencies = std::fs::read_to_string(&file).map_err(StartError::io("read", &file))?;
+    Ok(format!("{}:{}", file.with_file_name("classes").display(), dependencies.trim()))
+}
+
+/// What `cargo xtask setup` builds from `plugins`: the bundle, or one of the zips in it.
+pub(crate) fn plugin(zip: &str) -> Result<PathBuf, StartError> {
+    existing("the bridge plugin", target().join("plugins").join(zip), "")
+}
+
 /// What `cargo xtask setup` builds from `harness/sdks`.
 pub(crate) fn sdk(path: &str) -> Result<PathBuf, StartError> {
     existing("a program of harness/sdks", built().join("sdks").join(path), "")
@@ -76,7 +88,11 @@ pub(crate) fn sdk_source(path: &str) -> Result<PathBuf, StartError> {
 
 /// Where `cargo xtask setup` puts what it makes.
 fn built() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from).join("harness")
+    target().join("harness")
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
 fn repository() -> PathBuf {
