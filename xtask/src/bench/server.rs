@@ -16,6 +16,11 @@ pub(super) const CLIENT_CORE: &str = "1";
 /// Ticks of `/proc/PID/stat` in a second: a constant of Linux's interface, whatever the kernel's own clock.
 const TICKS: f64 = 100.0;
 
+/// Where `/proc/PID/stat` has them, counted from what follows the program's name (proc(5)).
+const PARENT: usize = 1;
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
+
 /// Looks for a server's port so often, and so long apart: ten seconds, which even Varnish's compiler does not need.
 const TRIES: u32 = 200;
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -27,28 +32,29 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a program on a core, and waits until it listens on a port.
-    #[allow(clippy::disallowed_methods, reason = "a foreign process does not follow paused time")]
     pub(super) fn start(core: &str, port: u16, folder: &Path, line: &[String]) -> Result<Self, Box<dyn Error>> {
+        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        // The one before is killed, but its memory may take a moment to go.
+        if !within_tries(|| Ok(!listens()))? {
+            return Err(format!("something else listens on port {port}: it would be measured instead").into());
+        }
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", core]).args(line).current_dir(folder);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let server = Self { child };
-        for _ in 0..TRIES {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok(server);
-            }
-            sleep(BETWEEN);
-        }
-        Err(format!("{} does not listen on port {port}", line.join(" ")).into())
+        let mut server = Self { child };
+        let started = within_tries(|| match server.child.try_wait()? {
+            Some(status) => Err(format!("{} ended at once: {status}", line.join(" ")).into()),
+            None => Ok(listens()),
+        })?;
+        if started { Ok(server) } else { Err(format!("{} does not listen on port {port}", line.join(" ")).into()) }
     }
 
     /// Seconds of CPU that it and its children have used.
     pub(super) fn cpu_seconds(&self) -> f64 {
         let ticks = |pid: u32| -> Option<u64> {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The program's name may hold blanks; what follows its closing bracket does not.
-            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+            let fields = fields(&stat)?;
+            Some(fields.get(USER_TIME)?.parse::<u64>().ok()? + fields.get(SYSTEM_TIME)?.parse::<u64>().ok()?)
         };
         self.tree().into_iter().filter_map(ticks).map(|ticks| ticks as f64 / TICKS).sum()
     }
@@ -63,24 +69,47 @@ impl Server {
         self.tree().into_iter().filter_map(kib).sum::<f64>() / 1024.0
     }
 
+    /// It and what it started, parents first. By what each process says of its parent: not every kernel lists children.
     fn tree(&self) -> Vec<u32> {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let parents: Vec<(u32, u32)> = processes
+            .filter_map(|entry| {
+                let pid = entry.file_name().to_str()?.parse().ok()?;
+                let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+                Some((pid, fields(&stat)?.get(PARENT)?.parse().ok()?))
+            })
+            .collect();
         let mut all = vec![self.child.id()];
         let mut next = 0;
-        while let Some(pid) = all.get(next).copied() {
+        while let Some(&parent) = all.get(next) {
             next += 1;
-            for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-                let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-                all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-            }
+            all.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| pid));
         }
         all
     }
 }
 
+/// Whether it comes true in time.
+#[allow(clippy::disallowed_methods, reason = "a foreign process does not follow paused time")]
+fn within_tries(mut holds: impl FnMut() -> Result<bool, Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
+    for _ in 0..TRIES {
+        if holds()? {
+            return Ok(true);
+        }
+        sleep(BETWEEN);
+    }
+    Ok(false)
+}
+
+/// What `/proc/PID/stat` says after the program's name, which may hold blanks; the closing bracket ends it.
+fn fields(stat: &str) -> Option<Vec<&str>> {
+    Some(stat.rsplit_once(')')?.1.split_whitespace().collect())
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        // Children first: a parent that sees them gone may start others.
-        for pid in self.tree().into_iter().rev() {
+        // Parents first: one that sees its children gone starts others.
+        for pid in self.tree() {
             Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status().ok();
         }
         self.child.wait().ok();
