@@ -115,6 +115,9 @@ mod tests {
     use super::*;
 
     proptest! {
+        // Each case writes thousands of patterns.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn splitting_loses_nothing_and_keeps_the_limit(words in prop::collection::vec("[A-Za-z]{1,300}", 0..60)) {
             let items: Vec<Value> = words.iter().map(|word| json!(word)).collect();
