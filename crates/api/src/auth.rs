@@ -30,7 +30,9 @@ const TOKEN_LIMIT: usize = 512;
 pub enum Role {
     /// Look at everything, change nothing.
     Read,
-    /// Refresh, cancel, release, set and remove overrides.
+    /// Refresh, and cancel refreshes: what a pipeline's stage needs. Orca before 2026.1 keeps the stage's token in each execution, so it must be good for nothing else.
+    Refresh,
+    /// Release, set and remove overrides.
     Operate,
     /// Change how the service itself works: the log level.
     Admin,
@@ -41,6 +43,7 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Refresh => "refresh",
             Self::Operate => "operate",
             Self::Admin => "admin",
         }

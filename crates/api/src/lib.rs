@@ -7,7 +7,7 @@
 //!
 //! | route | role | what |
 //! |---|---|---|
-//! | `POST /v1/refresh`, `DELETE /v1/refresh/{id}`, `POST /v1/refresh/{id}/cancel` | operate | refresh by hand, take it back |
+//! | `POST /v1/refresh`, `DELETE /v1/refresh/{id}`, `POST /v1/refresh/{id}/cancel` | refresh | refresh by hand, take it back |
 //! | `GET /v1/refresh`, `GET /v1/refresh/{id}` | read | how far they are |
 //! | `POST /v1/overrides`, `DELETE /v1/overrides/{id}`, `POST` and `DELETE /v1/kill-switch`, `POST /v1/release` | operate | steer at run time, always with an end |
 //! | `GET /v1/overrides`, `/v1/status`, `/v1/status/scopes`, `/v1/savings`, `/v1/answer`, `/v1/events`, `/v1/kinds`, `/v1/audit`, `/v1/openapi.json`, `/v1/log-level` | read | how everything stands |

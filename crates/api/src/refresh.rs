@@ -62,11 +62,16 @@ impl Fields for RefreshBody {
 impl RefreshBody {
     /// `pipeline on behalf of alice (application shop, execution 01H)`.
     fn by(&self, asked: &Asked) -> String {
+        let by = asked.by(self.requested_by.as_deref());
+        self.within().map_or_else(|| by.clone(), |within| format!("{by} ({within})"))
+    }
+
+    /// `application shop, execution 01H`: from within which part of Spinnaker it is asked for, if from any.
+    fn within(&self) -> Option<String> {
         let application = said(self.application.as_deref()).map(|text| format!("application {text}"));
         let execution = said(self.execution_id.as_deref()).map(|text| format!("execution {text}"));
-        let context: Vec<String> = application.into_iter().chain(execution).collect();
-        let by = asked.by(self.requested_by.as_deref());
-        if context.is_empty() { by } else { format!("{by} ({})", context.join(", ")) }
+        let within: Vec<String> = application.into_iter().chain(execution).collect();
+        (!within.is_empty()).then(|| within.join(", "))
     }
 }
 
@@ -192,7 +197,9 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let base = origin::base_url(&head, state.settings())?;
     let order = resolve(&wish, &state)?;
-    audit::note(&state, &asked, wish.requested_by.as_deref(), Action::Refresh, in_words(&order)).await;
+    let what = in_words(&order);
+    let detail = wish.within().map_or_else(|| what.clone(), |within| format!("{what}; {within}"));
+    audit::note(&state, &asked, wish.requested_by.as_deref(), Action::Refresh, detail).await;
     let record = place(&state, order, &wish.by(&asked)).await?;
     let view = RefreshView::new(record, &base);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, view.status_url.clone())], Json(view)).into_response())

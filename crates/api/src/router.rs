@@ -25,6 +25,7 @@ pub fn router(state: ApiState) -> Router {
     let settings = state.settings();
     let open = |open: bool, routes: Routes| if open { routes } else { guarded(&state, Role::Read, routes) };
     let calls = guarded(&state, Role::Read, looking())
+        .merge(guarded(&state, Role::Refresh, refreshing()))
         .merge(guarded(&state, Role::Operate, operating()))
         .merge(guarded(&state, Role::Admin, administering()))
         .route_layer(from_fn_with_state(state.clone(), take_slot));
@@ -43,6 +44,7 @@ pub(crate) fn document() -> OpenApi {
     let with_role = |routes: Routes, role| openapi::needs(routes.into_openapi(), role);
     let mut document = openapi::frame();
     document.merge(with_role(looking(), Role::Read));
+    document.merge(with_role(refreshing(), Role::Refresh));
     document.merge(with_role(operating(), Role::Operate));
     document.merge(with_role(administering(), Role::Admin));
     document.merge(probing().into_openapi());
@@ -70,11 +72,15 @@ fn looking() -> Routes {
         .routes(routes!(openapi::show))
 }
 
-fn operating() -> Routes {
+fn refreshing() -> Routes {
     OpenApiRouter::new()
         .routes(routes!(refresh::create))
         .routes(routes!(refresh::remove))
         .routes(routes!(refresh::cancel))
+}
+
+fn operating() -> Routes {
+    OpenApiRouter::new()
         .routes(routes!(overrides::create))
         .routes(routes!(overrides::remove))
         .routes(routes!(overrides::kill, overrides::revive))

@@ -191,7 +191,7 @@ fn tokens_that_cannot_be_told_apart_or_stand_in_plain_text_are_refused_without_s
             "server:\n  tokens:\n  - {{name: a, role: oper, sha256: letmein}}\n  - {{name: a, role: read, sha256: '{hash}'}}\n  - {{name: b, role: read, sha256: '{hash}'}}\n"
         )),
         "
-c.yaml:5:21: server.tokens[0].role: \"oper\" is not one of read, operate, admin; did you mean `operate`?
+c.yaml:5:21: server.tokens[0].role: \"oper\" is not one of read, refresh, operate, admin; did you mean `operate`?
 c.yaml:5:35: server.tokens[0].sha256: is not 64 hexadecimal digits; it is made by: printf %s \"$TOKEN\" | sha256sum
 c.yaml:6:12: server.tokens[1].name: is used twice; first in line 5
 c.yaml:7:35: server.tokens[2].sha256: is the same token as in line 6, so nobody could tell their holders apart",

@@ -254,6 +254,7 @@ pub(crate) fn tokens(config: &Config) -> Result<api::Tokens, SettingsError> {
     let token = |token: &config::TokenSettings| {
         let role = match token.role {
             config::Role::Read => api::Role::Read,
+            config::Role::Refresh => api::Role::Refresh,
             config::Role::Operate => api::Role::Operate,
             config::Role::Admin => api::Role::Admin,
         };

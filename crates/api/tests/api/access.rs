@@ -42,7 +42,7 @@ async fn every_operation_with_a_role_refuses_whoever_has_no_token_or_an_unknown_
 
 #[tokio::test]
 async fn every_operation_refuses_a_lesser_role_and_lets_its_own_through() {
-    let ranks = [("viewer", "read"), ("pipeline", "operate"), ("root", "admin")];
+    let ranks = [("viewer", "read"), ("stage", "refresh"), ("pipeline", "operate"), ("root", "admin")];
     for (method, path, role) in operations() {
         let Some(role) = role else { continue };
         let needed = ranks.iter().position(|(_, name)| *name == role).unwrap();

@@ -142,7 +142,8 @@ async fn who_asked_is_recorded_as_hearsay_beside_the_token() {
         ("pipeline", "203.0.113.9", "refresh")
     );
     assert!(
-        entry.detail.starts_with("accounts prod, regions all") && entry.detail.ends_with("on behalf of alice"),
+        entry.detail.starts_with("accounts prod, regions all")
+            && entry.detail.ends_with("; application shop, execution 01HXYZ; on behalf of alice"),
         "{entry:?}"
     );
 }

@@ -223,8 +223,13 @@ pub(crate) fn tokens() -> Tokens {
         let hash: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         Token::new(name, role, &hash).unwrap()
     };
-    Tokens::new(vec![token("viewer", Role::Read), token("pipeline", Role::Operate), token("root", Role::Admin)])
-        .unwrap()
+    Tokens::new(vec![
+        token("viewer", Role::Read),
+        token("stage", Role::Refresh),
+        token("pipeline", Role::Operate),
+        token("root", Role::Admin),
+    ])
+    .unwrap()
 }
 
 /// A router and what stands behind it.

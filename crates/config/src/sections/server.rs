@@ -96,7 +96,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "server.tokens[].role",
         form: Form::Words(ROLES),
         default: Default::Required,
-        what: "`read` looks, `operate` also refreshes, cancels, releases and sets overrides, `admin` also changes the service itself.",
+        what: "`read` looks, `refresh` also refreshes and cancels refreshes, `operate` also releases and sets overrides, `admin` also changes the service itself.",
         when: "Always.",
         effect: Reload,
     },
@@ -139,14 +139,16 @@ pub(crate) const KEYS: &[Key] = &[
 pub enum Role {
     /// Look.
     Read,
-    /// Also refresh, cancel, release and override.
+    /// Also refresh, and cancel refreshes.
+    Refresh,
+    /// Also release and override.
     Operate,
     /// Also change the service itself.
     Admin,
 }
 
 read_words! {
-    ROLES for Role { "read" => Role::Read, "operate" => Role::Operate, "admin" => Role::Admin }
+    ROLES for Role { "read" => Role::Read, "refresh" => Role::Refresh, "operate" => Role::Operate, "admin" => Role::Admin }
 }
 
 /// Where the service listens and who may call.
