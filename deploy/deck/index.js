@@ -14,7 +14,44 @@ export const name = 'awsEventCacheRefresh';
 
 // What can be asked for, from the catalogue. Written by `cargo xtask docs`; a test compares it.
 // <kinds>
-const KINDS = [];
+const KINDS = [
+  { id: "auto-scaling-group", title: "Auto Scaling group", namedBy: "group name" },
+  { id: "classic-load-balancer", title: "Classic load balancer", namedBy: "name" },
+  { id: "cloud-map-service", title: "Cloud Map service", namedBy: "service id (srv-…)" },
+  { id: "stack", title: "CloudFormation stack", namedBy: "stack name" },
+  { id: "alarm", title: "CloudWatch alarm", namedBy: "alarm name" },
+  { id: "instance", title: "EC2 instance", namedBy: "instance id (i-…)" },
+  { id: "ecs-cluster", title: "ECS cluster", namedBy: "cluster name" },
+  { id: "ecs-container-instance", title: "ECS container instance", namedBy: "ARN" },
+  { id: "ecs-service", title: "ECS service", namedBy: "service name" },
+  { id: "ecs-task", title: "ECS task", namedBy: "ARN" },
+  { id: "ecs-task-definition", title: "ECS task definition", namedBy: "family and revision" },
+  { id: "elastic-ip", title: "Elastic IP address", namedBy: "allocation id (eipalloc-…)" },
+  { id: "classic-instance-health", title: "Health of instances behind classic load balancers", namedBy: "load balancer name" },
+  { id: "target-health", title: "Health of targets", namedBy: "target group ARN" },
+  { id: "role", title: "IAM role", namedBy: "role name" },
+  { id: "server-certificate", title: "IAM server certificate", namedBy: "name" },
+  { id: "instance-type", title: "Instance type", namedBy: "type name" },
+  { id: "key-pair", title: "Key pair", namedBy: "name, or id (key-…) where only that is given" },
+  { id: "lambda-function", title: "Lambda function", namedBy: "function name" },
+  { id: "launch-configuration", title: "Launch configuration", namedBy: "name" },
+  { id: "launch-template", title: "Launch template", namedBy: "template id (lt-…)" },
+  { id: "listener", title: "Listener", namedBy: "ARN" },
+  { id: "listener-rule", title: "Listener rule", namedBy: "ARN" },
+  { id: "load-balancer", title: "Load balancer (application, network, gateway)", namedBy: "ARN" },
+  { id: "image", title: "Machine image of the account", namedBy: "image id (ami-…)" },
+  { id: "public-image", title: "Public machine image", namedBy: "image id (ami-…)" },
+  { id: "region", title: "Regions, zones and attributes of the account", namedBy: "region" },
+  { id: "reserved-instance", title: "Reserved instances", namedBy: "reservation id" },
+  { id: "scalable-target", title: "Scalable target", namedBy: "resource id (service/cluster/name)" },
+  { id: "scaling-policy", title: "Scaling policy", namedBy: "name of its Auto Scaling group" },
+  { id: "scheduled-action", title: "Scheduled action", namedBy: "name of its Auto Scaling group" },
+  { id: "secret", title: "Secret (that it exists, never its value)", namedBy: "name or ARN" },
+  { id: "security-group", title: "Security group", namedBy: "group id (sg-…)" },
+  { id: "subnet", title: "Subnet", namedBy: "subnet id (subnet-…)" },
+  { id: "target-group", title: "Target group", namedBy: "ARN" },
+  { id: "vpc", title: "VPC", namedBy: "VPC id (vpc-…)" },
+];
 // </kinds>
 
 // The type of the stage, as deploy/orca/refresh-stage.yml names it.
@@ -197,10 +234,10 @@ function Field({ id, label, help, children }) {
   );
 }
 
-function Choice({ id, value, options, onChange, autoFocus }) {
+function Choice({ id, value, options, onChange }) {
   return h(
     'select',
-    { id, value, className: 'form-control input-sm', onChange: (event) => onChange(event.target.value), autoFocus },
+    { id, value, className: 'form-control input-sm', onChange: (event) => onChange(event.target.value) },
     options.map(([word, label]) => h('option', { key: word, value: word }, label)),
   );
 }
@@ -221,12 +258,12 @@ function Wishes({ id, wish, accounts, onChange }) {
     React.Fragment,
     null,
     h(Field, { id: `${id}-account`, label: 'Account' },
-      h(Choice, { id: `${id}-account`, value: wish.account, options: accountOptions, onChange: chooseAccount, autoFocus: true })),
+      h(Choice, { id: `${id}-account`, value: wish.account, options: accountOptions, onChange: chooseAccount })),
     h(Field, { id: `${id}-region`, label: 'Region' },
       h(Choice, { id: `${id}-region`, value: wish.region, options: regionOptions, onChange: (region) => set({ region }) })),
     h(Field, { id: `${id}-kind`, label: 'Kind' },
       h(Choice, { id: `${id}-kind`, value: wish.kind, options: kindOptions, onChange: (chosen) => set({ kind: chosen, name: '' }) })),
-    h(Field, { id: `${id}-name`, label: 'Name', help: kind ? `One ${kind.title}: its ${kind.namedBy}. Empty for all.` : 'Choose a kind to name one resource.' },
+    h(Field, { id: `${id}-name`, label: 'Name', help: kind ? `By ${kind.namedBy}. Empty for all.` : 'Choose a kind to name one resource.' },
       h('input', {
         id: `${id}-name`,
         type: 'text',
@@ -262,7 +299,7 @@ function Standing({ state, application }) {
         ' ',
         state.message,
         state.detail && h('div', { className: 'small aec-refresh-detail' }, state.detail),
-        link && h('div', { className: 'small' }, h('a', { href: link }, 'Show this task')),
+        link && h('div', { className: 'small' }, h('a', { href: link, className: 'alert-link' }, 'Show this task')),
       ),
   );
 }
@@ -280,6 +317,10 @@ function useDialog(open, onClose) {
   React.useEffect(() => {
     if (open && !dialog.current.open) {
       dialog.current.showModal();
+      const first = dialog.current.querySelector('select');
+      if (first) {
+        first.focus();
+      }
     } else if (!open && dialog.current.open) {
       dialog.current.close();
     }

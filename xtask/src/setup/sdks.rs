@@ -73,9 +73,14 @@ fn remade(
     fs::write(&stamp, wanted).map_err(SetupError::io("write", &stamp))
 }
 
-fn go(from: &Path, to: &Path) -> Command {
+/// Go: ours where the machine has none.
+pub(super) fn go_program() -> Command {
     let ours = environment().join("bin/go");
-    let mut go = if ours.is_file() { Command::new(ours) } else { Command::new("go") };
+    if ours.is_file() { Command::new(ours) } else { Command::new("go") }
+}
+
+fn go(from: &Path, to: &Path) -> Command {
+    let mut go = go_program();
     go.current_dir(from).args(["build", "-o"]).arg(to.join("calls")).arg(".");
     go
 }
