@@ -11,6 +11,7 @@
 //! | `GET /v1/refresh`, `GET /v1/refresh/{id}` | read | how far they are |
 //! | `POST /v1/overrides`, `DELETE /v1/overrides/{id}`, `POST` and `DELETE /v1/kill-switch`, `POST /v1/release` | operate | steer at run time, always with an end |
 //! | `GET /v1/overrides`, `/v1/status`, `/v1/status/scopes`, `/v1/savings`, `/v1/answer`, `/v1/events`, `/v1/kinds`, `/v1/audit`, `/v1/openapi.json`, `/v1/log-level` | read | how everything stands |
+//! | `GET /v1/agent-intervals` | read | at which intervals the bridge plugin in Clouddriver is to poll |
 //! | `PUT /v1/log-level` | admin | turn the log |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | none, or read | probes and Prometheus |
 //!
@@ -25,6 +26,7 @@ mod control;
 mod error;
 mod health;
 mod limits;
+mod intervals;
 mod openapi;
 mod order;
 mod origin;
@@ -45,5 +47,6 @@ pub use error::ErrorBody;
 pub use health::{Latch, Readiness};
 pub use openapi::document;
 pub use router::router;
+pub use intervals::AgentIntervals;
 pub use state::{ApiState, Parts, Scheme, Settings};
 pub use status::StatusReport;

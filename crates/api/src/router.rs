@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::auth::{Role, require};
 use crate::limits::{BODY_LIMIT, TIME_LIMIT, finish, take_slot};
 use crate::state::ApiState;
-use crate::{answer, audit, error, health, log_level, openapi, overrides, prometheus, refresh, status};
+use crate::{answer, audit, error, health, intervals, log_level, openapi, overrides, prometheus, refresh, status};
 
 type Routes = OpenApiRouter<ApiState>;
 
@@ -67,6 +67,7 @@ fn looking() -> Routes {
         .routes(routes!(status::kinds))
         .routes(routes!(answer::savings))
         .routes(routes!(answer::report))
+        .routes(routes!(intervals::show))
         .routes(routes!(audit::list))
         .routes(routes!(log_level::show))
         .routes(routes!(openapi::show))

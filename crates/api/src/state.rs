@@ -13,6 +13,7 @@ use crate::answer::AnswerArm;
 use crate::auth::Tokens;
 use crate::control::Control;
 use crate::health::Readiness;
+use crate::intervals::AgentIntervals;
 use crate::limits;
 use crate::log_level;
 use crate::prometheus::Metrics;
@@ -62,6 +63,8 @@ pub struct Parts {
     /// The answer arm; `None` while it is off.
     pub answer: Option<AnswerArm>,
     /// The kinds.
+    /// What agents are to poll at, for the bridge plugin.
+    pub intervals: AgentIntervals,
     pub catalog: Arc<Catalog>,
     /// The accounts, as they are now.
     pub accounts: watch::Receiver<Arc<Accounts>>,
@@ -134,6 +137,10 @@ impl ApiState {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
+    pub(crate) fn intervals(&self) -> &AgentIntervals {
+        &self.0.parts.intervals
+    }
+
         self.0.parts.clock.now()
     }
 

@@ -90,7 +90,11 @@ mod tests {
     }
 
     fn hold(until: i64) -> Hold {
-        Hold { agent: AgentName::new("test/eu-west-1/WidgetCachingAgent").unwrap(), until: at(until) }
+        Hold {
+            agent: AgentName::new("test/eu-west-1/WidgetCachingAgent").unwrap(),
+            until: at(until),
+            every: Duration::from_secs(3_600),
+        }
     }
 
     fn idle(until: i64) -> AgentState {

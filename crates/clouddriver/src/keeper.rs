@@ -14,6 +14,7 @@ use crate::book::Seen;
 use crate::holds::{HoldStep, decide};
 use crate::lock::{Lock, later};
 use crate::lock_store::{LockStore, LockStoreError, Written, chain};
+use crate::locks::LockLooks;
 use crate::memory::Memory;
 use crate::watcher::Watcher;
 
@@ -46,7 +47,7 @@ struct State {
 
 pub(crate) struct Keeper {
     locks: Arc<dyn LockStore>,
-    watcher: Arc<Watcher>,
+    watcher: Arc<Watcher<LockLooks>>,
     memory: Arc<Memory>,
     clock: Clock,
     state: Mutex<State>,
@@ -57,7 +58,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(
         locks: Arc<dyn LockStore>,
-        watcher: Arc<Watcher>,
+        watcher: Arc<Watcher<LockLooks>>,
         memory: Arc<Memory>,
         clock: Clock,
     ) -> Arc<Self> {

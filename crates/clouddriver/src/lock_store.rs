@@ -137,6 +137,15 @@ pub enum LockStoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The bridge plugin could not be reached.
+    #[error("{store} failed")]
+    Plugin {
+        /// Which replica's.
+        store: String,
+        /// What happened.
+        #[source]
+        source: reqwest::Error,
+    },
     /// It answered something else than what was asked.
     #[error("{store} answered unexpectedly: {said}")]
     Unexpected {

@@ -116,19 +116,21 @@ impl Memory {
     pub(crate) fn interval(&self, agent: &AgentName) -> Option<Duration> {
         self.inner.lock().book.interval(agent)
     }
+}
 
-    /// How many agents were seen with which interval, in seconds, and were expected with which.
-    pub(crate) fn odd_intervals(&self) -> BTreeMap<(u64, u64), usize> {
-        let roster = self.roster();
-        let mut odd = BTreeMap::new();
-        for agent in roster.agents() {
-            if let Some(seen) = self.interval(&agent.name) {
-                let (expected, seen) = (agent.interval.as_secs(), (seen + Duration::from_millis(500)).as_secs());
-                if expected.abs_diff(seen) > 1 {
-                    *odd.entry((expected, seen)).or_default() += 1;
-                }
+/// How many agents have which interval, in seconds, and were expected with which.
+pub(crate) fn odd_intervals(
+    roster: &Roster,
+    interval: impl Fn(&AgentName) -> Option<Duration>,
+) -> BTreeMap<(u64, u64), usize> {
+    let mut odd = BTreeMap::new();
+    for agent in roster.agents() {
+        if let Some(seen) = interval(&agent.name) {
+            let (expected, seen) = (agent.interval.as_secs(), (seen + Duration::from_millis(500)).as_secs());
+            if expected.abs_diff(seen) > 1 {
+                *odd.entry((expected, seen)).or_default() += 1;
             }
         }
-        odd
     }
+    odd
 }

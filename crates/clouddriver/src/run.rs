@@ -58,6 +58,8 @@ pub enum Input {
     Released(Written),
     /// The lock store did not answer, and why.
     Unreadable(String),
+    /// The agent will not be run, and why; another answer to [`Action::Release`].
+    Refused(String),
     /// Clouddriver's introspection shows a run that started then and has ended.
     Confirmed {
         /// When it started, by the replica's clock.
@@ -142,6 +144,7 @@ impl Run {
             Input::Released(Written::Done) => self.wait(Stage::AwaitStart { from: now, means: Means::ForcedRun }),
             Input::Released(Written::Conflict) => self.conflict(),
             Input::Unreadable(why) => self.unreadable(&why, now),
+            Input::Refused(why) => failed(&format!("it was not run: {why}")),
             Input::Confirmed { started } => self.confirmed(started, now),
         }
     }

@@ -1,32 +1,39 @@
-//! The one loop that looks at the locks of all agents that are being refreshed, however many there are.
+//! The one loop that looks at all agents that are being refreshed, however many there are.
 //!
-//! One batch read per [`LOOK_EVERY`] while anything is under way, nothing otherwise. Who watches an agent gets the newest look; looks may be missed, since a lock is a
+//! One batch read each time while anything is under way, nothing otherwise. Who watches an agent gets the newest look; looks may be missed, since a lock is a
 //! state and not a stream.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_model::telemetry::{Metric, count};
 use aws_event_cache_model::{AgentName, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::lock::Lock;
-use crate::lock_store::{LockStore, chain};
+use crate::lock_store::{LockStoreError, chain};
 
-/// Time between two looks. A run's start and end are seen this much later at worst; the lock store answers four batch reads a second at most.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What agents are looked at in: a lock store, or the plugin.
+#[async_trait]
+pub(crate) trait Looks: Send + Sync + 'static {
+    /// What a look at one agent shows.
+    type Sight: Clone + Send + Sync + 'static;
+
+    /// Looks at agents; the answers are in their order, and at least as new as the call.
+    async fn look(&self, agents: &[AgentName]) -> Result<Vec<Self::Sight>, LockStoreError>;
+}
 
 /// How long a new refresh waits for company before its first look, so that a burst of them costs one read.
 const GATHER: Duration = Duration::from_millis(10);
 
 /// One batch read.
-struct Round {
+struct Round<T> {
     number: u64,
     asked: Timestamp,
-    locks: Result<HashMap<AgentName, Option<Lock>>, String>,
+    sights: Result<HashMap<AgentName, T>, String>,
 }
 
 struct State {
@@ -36,22 +43,24 @@ struct State {
     begun: u64,
 }
 
-pub(crate) struct Watcher {
-    locks: Arc<dyn LockStore>,
+pub(crate) struct Watcher<S: Looks> {
+    source: Arc<S>,
+    every: Duration,
     clock: Clock,
     state: Mutex<State>,
     wake: Notify,
-    rounds: watch::Sender<Option<Arc<Round>>>,
+    rounds: watch::Sender<Option<Arc<Round<S::Sight>>>>,
 }
 
-impl Watcher {
-    pub(crate) fn new(locks: Arc<dyn LockStore>, clock: Clock) -> Arc<Self> {
+impl<S: Looks> Watcher<S> {
+    /// `every` is the time between two looks: a run's start and end are seen this much later at worst.
+    pub(crate) fn new(source: Arc<S>, every: Duration, clock: Clock) -> Arc<Self> {
         let state = Mutex::new(State { watched: HashMap::new(), begun: 0 });
-        Arc::new(Self { locks, clock, state, wake: Notify::new(), rounds: watch::Sender::new(None) })
+        Arc::new(Self { source, every, clock, state, wake: Notify::new(), rounds: watch::Sender::new(None) })
     }
 
     /// Starts to watch an agent, until the answer is dropped.
-    pub(crate) fn watch(self: &Arc<Self>, agent: &AgentName) -> Watching {
+    pub(crate) fn watch(self: &Arc<Self>, agent: &AgentName) -> Watching<S> {
         let mut state = self.state.lock();
         *state.watched.entry(agent.clone()).or_default() += 1;
         let after = state.begun;
@@ -73,16 +82,16 @@ impl Watcher {
                 continue;
             };
             let asked = self.clock.now();
-            let locks = match self.locks.read(&agents).await {
-                Ok(locks) => Ok(agents.into_iter().zip(locks).collect()),
+            let sights = match self.source.look(&agents).await {
+                Ok(sights) => Ok(agents.into_iter().zip(sights).collect()),
                 Err(error) => {
                     count(Metric::LockStoreErrors, &[]);
                     Err(chain(&error))
                 }
             };
-            self.rounds.send_replace(Some(Arc::new(Round { number, asked, locks })));
+            self.rounds.send_replace(Some(Arc::new(Round { number, asked, sights })));
             tokio::select! {
-                () = self.clock.sleep(LOOK_EVERY) => {}
+                () = self.clock.sleep(self.every) => {}
                 () = self.wake.notified() => self.clock.sleep(GATHER).await,
             }
         }
@@ -99,31 +108,31 @@ impl Watcher {
 }
 
 /// One agent's looks.
-pub(crate) struct Watching {
-    watcher: Arc<Watcher>,
-    rounds: watch::Receiver<Option<Arc<Round>>>,
+pub(crate) struct Watching<S: Looks> {
+    watcher: Arc<Watcher<S>>,
+    rounds: watch::Receiver<Option<Arc<Round<S::Sight>>>>,
     agent: AgentName,
     after: u64,
 }
 
-impl Watching {
+impl<S: Looks> Watching<S> {
     /// From here on only looks count that are begun later.
     pub(crate) fn restart(&mut self) {
         self.after = self.watcher.state.lock().begun;
     }
 
-    /// The next look: when it was asked for, and the lock or why it could not be read.
-    pub(crate) async fn next(&mut self) -> (Timestamp, Result<Option<Lock>, String>) {
+    /// The next look: when it was asked for, and what it showed or why it could not be taken.
+    pub(crate) async fn next(&mut self) -> (Timestamp, Result<S::Sight, String>) {
         loop {
             self.rounds.changed().await.expect("invariant: the sender lives as long as `watcher`, which we hold");
             let Some(round) = self.rounds.borrow_and_update().clone() else { continue };
             if round.number <= self.after {
                 continue;
             }
-            match &round.locks {
-                Ok(locks) => {
-                    if let Some(lock) = locks.get(&self.agent) {
-                        return (round.asked, Ok(lock.clone()));
+            match &round.sights {
+                Ok(sights) => {
+                    if let Some(sight) = sights.get(&self.agent) {
+                        return (round.asked, Ok(sight.clone()));
                     }
                 }
                 Err(why) => return (round.asked, Err(why.clone())),
@@ -132,7 +141,7 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl<S: Looks> Drop for Watching<S> {
     fn drop(&mut self) {
         let mut state = self.watcher.state.lock();
         if let Some(count) = state.watched.get_mut(&self.agent) {

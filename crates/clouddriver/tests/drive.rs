@@ -8,6 +8,7 @@
 mod away;
 mod in_memory;
 mod over_http;
+mod plugin;
 mod support;
 
 use support::scenarios::scenarios;

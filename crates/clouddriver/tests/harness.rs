@@ -11,7 +11,8 @@ use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::lock_store::{LockStoreSettings, open};
 use aws_event_cache_clouddriver::{
-    AccountsFeed, AccountsSettings, CacheStore, Clouddriver, ClouddriverSettings, Driver, DriverParts, Environments,
+    AccountsFeed, AccountsSettings, CacheStore, Clouddriver, ClouddriverSettings, Control, Driver, DriverParts,
+    Environments,
 };
 use aws_event_cache_model::seam::Drive;
 use aws_event_cache_model::{
@@ -51,7 +52,7 @@ impl World {
         let store =
             LockStoreSettings { url: servers.1.url(), instance: "test".to_owned(), ..LockStoreSettings::default() };
         let driver = Driver::start(DriverParts {
-            locks: Some(open(&store, clock.clone()).unwrap()),
+            control: Control::Locks(open(&store, clock.clone()).unwrap()),
             other_locks: Vec::new(),
             clouddriver: Some(Arc::clone(&clouddriver)),
             catalog: Arc::new(Catalog::shipped()),
@@ -135,8 +136,9 @@ async fn real_agents_run_when_asked_wait_when_held_and_are_let_go_at_once() {
     );
 
     // Hold.
-    let until = world.clock.now().saturating_add(Duration::from_secs(3_600)).unwrap();
-    let holds: Vec<Hold> = names.iter().map(|agent| Hold { agent: agent.clone(), until }).collect();
+    let every = Duration::from_secs(3_600);
+    let until = world.clock.now().saturating_add(every).unwrap();
+    let holds: Vec<Hold> = names.iter().map(|agent| Hold { agent: agent.clone(), until, every }).collect();
     world.driver.hold(&holds).await.unwrap();
     world.clock.sleep(Duration::from_secs(12)).await;
     assert!(world.states(&names).await.values().all(|state| matches!(state, AgentState::Held { .. })));

@@ -92,10 +92,15 @@ fn reading_asks_for_every_key_and_every_default_is_valid() {
     // An empty file takes every default; the example with everything on gives every key. Between them every key is read, or a mistake is left over here.
     let outside = Outside::new(|_| Some("0123456789abcdef".to_owned()), |_| Ok("content".to_owned()));
     let kinds = KnownKinds::of(&aws_event_cache_catalog::Catalog::shipped());
-    let without_redis = everything_on().replace("    redis: redis://spin-redis:6379\n", "");
+    const REDIS: &str = "    redis: redis://spin-redis:6379\n";
+    let all = everything_on();
+    let from = all.find("    plugin:\n").unwrap();
+    let plugin = &all[from..all[from..].find("  cacheStore:").unwrap() + from];
+    let with_sql = all.replace(REDIS, "").replace(plugin, "");
     let with_redis = example();
+    let with_plugin = example().replace(REDIS, plugin);
     let mut read: BTreeSet<String> = BTreeSet::new();
-    for text in [without_redis, with_redis] {
+    for text in [with_sql, with_redis, with_plugin] {
         let (config, _) = Config::parse("x", &text, &outside, &kinds).unwrap_or_else(|errors| panic!("{errors}"));
         read.extend(config.given_patterns());
     }

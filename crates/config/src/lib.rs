@@ -50,7 +50,9 @@ pub use sections::accounts::{AccountSettings, EnvironmentRule};
 pub use sections::answer::{AccountWord, AnswerBudget, AnswerSettings};
 pub use sections::answer_network::{AnswerUpstream, Credentials, Hosts};
 pub use sections::certificates::{CertificateSettings, ChainCheck};
-pub use sections::clouddriver::{CacheStore, ClouddriverSettings, LockStoreSettings, Scheduler};
+pub use sections::clouddriver::{
+    CacheStore, ClouddriverSettings, LockStore, LockStoreSettings, PluginSettings, Scheduler,
+};
 pub use sections::intake::{IntakeSettings, RawSettings, SnsSettings, TooOld};
 pub use sections::server::{Role, ServerSettings, TlsSettings, TokenSettings};
 pub use sections::service::{LogFormat, LogSettings};

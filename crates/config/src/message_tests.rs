@@ -11,7 +11,7 @@ use crate::kinds::{KnownKind, KnownKinds};
 use crate::mistake::{ConfigErrors, Mistake};
 use crate::outside::Outside;
 use crate::schema;
-use crate::{CacheStore, CeilingFrom, Effective, Scheduler};
+use crate::{CacheStore, CeilingFrom, Effective, LockStore, Scheduler};
 
 fn kinds() -> KnownKinds {
     let kind = |id: &str, alias: &str, ceiling: u64| KnownKind {
@@ -231,7 +231,7 @@ fn clouddriver_without_what_is_needed_is_explained() {
         "clouddriver: {url: spin-clouddriver:7002, lockStore: {}, stockTimeout: 30s}",
         "
 c.yaml:1:20: clouddriver.url: \"spin-clouddriver:7002\" is not an http or https URL such as http://spin-clouddriver-caching:7002; write http://spin-clouddriver:7002
-c.yaml:1:54: clouddriver.lockStore: must hold redis or sql
+c.yaml:1:54: clouddriver.lockStore: must hold redis, sql or plugin
 c.yaml:1:72: clouddriver.stockTimeout: must be longer than stockInterval, or running agents cannot be told from waiting ones",
     );
     says(
@@ -313,7 +313,10 @@ fn secrets_come_from_files_and_the_environment() {
         let text = format!(
             "clouddriver: {{url: http://cd:7002, lockStore: {{sql: jdbc:mysql://db/cd, password: {password}}}}}\n"
         );
-        parse(&text).unwrap_or_else(|errors| panic!("{errors}")).0.clouddriver.lock_store.unwrap().password.unwrap()
+        match parse(&text).unwrap_or_else(|errors| panic!("{errors}")).0.clouddriver.lock_store {
+            Some(LockStore::Locks(locks)) => locks.password.unwrap(),
+            other => panic!("{other:?}"),
+        }
     };
     assert_eq!(store("{file: /secret}").expose(), "from-the-file");
     assert_eq!(store("{env: PASSWORD}").expose(), "hunter2-hunter2-hunter2");
@@ -321,6 +324,49 @@ fn secrets_come_from_files_and_the_environment() {
         "clouddriver: {url: http://cd:7002, lockStore: {sql: jdbc:mysql://db/cd, password: {env: PASWORD}}}\n",
         "c.yaml:1:83: clouddriver.lockStore.password: the environment variable PASWORD is not set",
     );
+}
+
+#[test]
+fn the_plugin_needs_a_url_and_stands_alone() {
+    let plugin = |text: &str| format!("clouddriver: {{url: http://cd:7002, lockStore: {text}}}\n");
+    says(
+        &plugin("{plugin: {}, redis: redis://r:6379}"),
+        "c.yaml:1:55: clouddriver.lockStore.plugin: stands beside redis: give the lock store, which can hold agents longer, or the plugin where its locks cannot be driven",
+    );
+    says(
+        &plugin("{plugin: {urls: [], secret: short}, username: u}"),
+        "
+c.yaml:1:65: clouddriver.lockStore.plugin.urls: holds no URL; leave it out to use clouddriver.url
+c.yaml:1:77: clouddriver.lockStore.plugin.secret: must be at least 16 printable ASCII characters without spaces
+c.yaml:1:95: clouddriver.lockStore.username: belongs to redis or sql and has no meaning for plugin",
+    );
+    says(
+        "accounts: {discover: false, file: /x}\nclouddriver: {lockStore: {plugin: {}}}",
+        "c.yaml:2:36: clouddriver.lockStore.plugin.urls: must be given, or clouddriver.url: there is nothing to ask",
+    );
+    says(
+        &plugin("{plugin: {urls: ['http://a:7002', 'http://a:7002/']}}"),
+        "c.yaml:1:65: clouddriver.lockStore.plugin.urls: holds http://a:7002/ twice",
+    );
+    let (config, warnings) = parse(&plugin("{plugin: {secret: {env: PASSWORD}}}")).unwrap_or_else(|e| panic!("{e}"));
+    assert!(!warnings.iter().any(|warning| warning.to_string().contains("lockStore")), "{warnings:?}");
+    let Some(LockStore::Plugin(plugin)) = config.clouddriver.lock_store else { panic!() };
+    assert_eq!(plugin.urls.iter().map(|url| url.as_str()).collect::<Vec<_>>(), ["http://cd:7002/"]);
+    assert_eq!(plugin.secret.unwrap().expose(), "hunter2-hunter2-hunter2");
+    assert_eq!(config.clouddriver.cache_store, CacheStore::Sql);
+}
+
+#[test]
+fn the_relays_secret_must_fit_into_a_header_and_need_something_to_guard() {
+    says(
+        &BASE.replace("{sns:", "{relaySecret: 'seventeen letters', sns:"),
+        "c.yaml:2:23: intake.relaySecret: must be at least 16 printable ASCII characters without spaces",
+    );
+    let text = BASE.replace("{sns: {", "{relaySecret: {env: PASSWORD}, sns: {enabled: false, ");
+    assert!(warnings(&text).iter().any(|w| w.contains("relaySecret: has no effect")), "{:?}", warnings(&text));
+    let (config, _) =
+        parse(&BASE.replace("{sns:", "{relaySecret: {env: PASSWORD}, sns:")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.intake.relay_secret.unwrap().expose(), "hunter2-hunter2-hunter2");
 }
 
 #[test]
@@ -332,7 +378,8 @@ fn the_smallest_configuration_has_every_default() {
     assert_eq!(config.intake.sns.paths, ["/v1/sns", "/webhooks/aws-event-cache"]);
     assert_eq!(config.clouddriver.stock, aws_event_cache_model::StockPolling::default());
     assert_eq!(config.clouddriver.cache_store, CacheStore::Redis);
-    assert_eq!(config.clouddriver.lock_store.unwrap().scheduler, Scheduler::Redis);
+    let Some(LockStore::Locks(locks)) = config.clouddriver.lock_store else { panic!() };
+    assert_eq!(locks.scheduler, Scheduler::Redis);
 }
 
 #[test]

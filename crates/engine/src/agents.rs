@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_event_cache_model::{Agent, AgentName, AgentState, Class, Means, Timestamp};
 use serde::Serialize;
@@ -80,8 +81,13 @@ impl Known {
         if started < trusted_from || self.is_absent(now) {
             return None;
         }
-        let until = after(started, every.mul_f64(1.0 - SPREAD * share_of(&self.agent.name)).max(self.agent.interval));
+        let until = after(started, self.spread(every));
         (until > now).then_some(until)
+    }
+
+    /// A cadence as it is for this agent: a little shorter, so that agents do not all poll at once, and never shorter than stock.
+    pub(crate) fn spread(&self, every: Duration) -> Duration {
+        every.mul_f64(1.0 - SPREAD * share_of(&self.agent.name)).max(self.agent.interval)
     }
 
     /// Takes what its lock showed. Returns the start of a run that has ended and was not known.

@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
-use aws_event_cache_config::{Config, ConfigErrors, Effective, KnownKinds, Mistake};
+use aws_event_cache_clouddriver::plugin::intervals::LONGEST;
+use aws_event_cache_config::{
+    Config, ConfigErrors, Effective, KnownKinds, LockStore, LockStoreSettings, Mistake, Scheduler,
+};
 use aws_event_cache_model::Accounts;
 use comfy_table::Table;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::cli::{CheckConfigArgs, exit};
 use crate::output::{error, line, show, table, warn};
@@ -74,6 +78,13 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, config: 
         None => "Answer arm: off".to_owned(),
         Some(mode) => format!("Answer arm: {} at {}{}", mode.as_str(), config.answer.listen, tls(config)),
     });
+    line(&format!("Agents are run and held by: {}", control(config)));
+    if config.intake.relay_secret.is_some() {
+        line(&format!(
+            "Messages on {} are taken only with the relay's secret (intake.relaySecret); others are refused with 403",
+            config.intake.sns.paths.join(", ")
+        ));
+    }
     show(&profiles(effective));
     let kinds = kinds(effective, args, kind);
     show(&kinds);
@@ -83,6 +94,25 @@ fn print(effective: &Value, args: &CheckConfigArgs, kind: Option<&str>, config: 
     }
     if settings::discovers(config) {
         line("\nMore accounts are taken from Clouddriver while running.");
+    }
+}
+
+/// By what agents are run and held.
+fn control(config: &Config) -> String {
+    match &config.clouddriver.lock_store {
+        None => "nothing, only on-demand calls are made".to_owned(),
+        Some(LockStore::Locks(LockStoreSettings { scheduler: Scheduler::Redis, .. })) => "locks in Redis".to_owned(),
+        Some(LockStore::Locks(LockStoreSettings { scheduler: Scheduler::Sql, .. })) => {
+            "locks in the SQL database".to_owned()
+        }
+        Some(LockStore::Plugin(plugin)) => {
+            let urls: Vec<&str> = plugin.urls.iter().map(Url::as_str).collect();
+            format!(
+                "the bridge plugin in Clouddriver at {}; cadences above {} s are cut to that",
+                urls.join(", "),
+                LONGEST.as_secs()
+            )
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod answer_modes;
 mod answer_report;
+mod drive;
 mod listen;
 mod neighbours;
 mod parts;

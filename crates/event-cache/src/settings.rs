@@ -158,7 +158,7 @@ pub(crate) fn locks(
     config: &Config,
     instance: &str,
 ) -> Result<Option<clouddriver::lock_store::LockStoreSettings>, SettingsError> {
-    let Some(store) = &config.clouddriver.lock_store else { return Ok(None) };
+    let Some(config::LockStore::Locks(store)) = &config.clouddriver.lock_store else { return Ok(None) };
     let namespace = store.table_namespace.as_deref().map(str::parse).transpose();
     Ok(Some(clouddriver::lock_store::LockStoreSettings {
         url: store.url.expose().to_owned(),
@@ -168,6 +168,15 @@ pub(crate) fn locks(
         ca_file: store.ca.clone(),
         instance: instance.to_owned(),
     }))
+}
+
+/// The bridge plugin, if that is what agents are run and held by.
+pub(crate) fn plugin(config: &Config) -> Option<clouddriver::plugin::PluginSettings> {
+    let Some(config::LockStore::Plugin(plugin)) = &config.clouddriver.lock_store else { return None };
+    Some(clouddriver::plugin::PluginSettings {
+        urls: plugin.urls.clone(),
+        secret: plugin.secret.as_ref().map(|secret| secret.expose().to_owned()),
+    })
 }
 
 pub(crate) fn cache_store(config: &Config) -> clouddriver::CacheStore {
@@ -193,6 +202,7 @@ pub(crate) fn intake(config: &Config) -> Result<intake::Settings, SettingsError>
         max_age: sns.max_age,
         strict_age: sns.too_old == config::TooOld::Refuse,
         verify_queue_envelopes: sns.verify_queue_envelopes,
+        relay_secret: config.intake.relay_secret.as_ref().map(|s| intake::RelaySecret(s.expose().to_owned())),
         raw: sns.raw.as_ref().map(raw),
         endpoint_base: sns.endpoint.as_ref().map(base),
         ..intake::Settings::default()

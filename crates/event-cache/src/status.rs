@@ -17,6 +17,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<ExitCode, ClientError> {
         return Ok(exit::OK);
     }
     summary(&status);
+    lock_store(&status);
     answer(&status);
     places(&status);
     if args.scopes {
@@ -59,6 +60,24 @@ fn summary(status: &Value) {
         counters("failures"),
         counters("polls_saved") + counters("polls_would_save")
     ));
+}
+
+/// By what agents are run and held, and whether that answers.
+fn lock_store(status: &Value) {
+    let Some(store) = status.pointer("/parts/lockStore") else { return };
+    line(&match store.get("type").and_then(Value::as_str) {
+        Some("locks") => format!("locks     {}", shown(store.get("store"))),
+        Some("plugin") => format!("locks     {}", plugin(store)),
+        _ => "locks     none: only on-demand calls are made".to_owned(),
+    });
+}
+
+fn plugin(store: &Value) -> String {
+    let replicas: Vec<&Value> = list(store, "replicas").collect();
+    let answering = replicas.iter().filter(|replica| replica.get("answers") == Some(&Value::Bool(true))).count();
+    let asked = store.get("intervalsFetchedSecondsAgo").and_then(Value::as_i64);
+    let asked = asked.map_or("intervals never fetched".to_owned(), |ago| format!("intervals fetched {ago} s ago"));
+    format!("bridge plugin: {answering} of {} replicas of Clouddriver answer, {asked}", replicas.len())
 }
 
 /// The answer arm in two lines, when there is one.

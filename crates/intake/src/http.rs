@@ -22,6 +22,9 @@ use crate::intake::{Accepted, Intake, SnsHeaders};
 use crate::refusal::Refusal;
 use crate::settings::{RawDelivery, Settings};
 
+/// Carries the secret of a relay.
+const SECRET_HEADER: &str = "x-aws-event-cache-secret";
+
 /// The endpoint's own state.
 struct Endpoint {
     intake: Arc<Intake>,
@@ -46,6 +49,10 @@ pub fn router(intake: Arc<Intake>) -> Router {
 }
 
 async fn receive(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    // Before a place among the requests in work is given away: strangers must not be able to fill them.
+    if let Err(refusal) = endpoint.check_relay(request.headers()) {
+        return endpoint.refuse(refusal);
+    }
     endpoint.bounded(endpoint.take(request)).await
 }
 
@@ -57,6 +64,15 @@ async fn receive_raw(State(endpoint): State<Arc<Endpoint>>, Path(secret): Path<S
 }
 
 impl Endpoint {
+    fn check_relay(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(wanted) = &self.settings.relay_secret else { return Ok(()) };
+        let mut given = headers.get_all(SECRET_HEADER).iter();
+        match (given.next(), given.next()) {
+            (Some(given), None) if equal_bytes(given.as_bytes(), wanted.0.as_bytes()) => Ok(()),
+            _ => Err(Refusal::RelaySecret),
+        }
+    }
+
     /// Within the limits of number and time.
     async fn bounded(&self, work: impl Future<Output = Result<Accepted, Refusal>>) -> Response {
         let Ok(_slot) = self.slots.try_acquire() else { return self.refuse(Refusal::Busy) };

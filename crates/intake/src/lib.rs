@@ -41,6 +41,6 @@ pub use recorded::decode_recorded;
 pub use refusal::Refusal;
 pub use replay::{MessageKey, ReplayStore};
 pub use samples::Sample;
-pub use settings::{AllowedTopic, RawDelivery, Settings};
+pub use settings::{AllowedTopic, RawDelivery, RelaySecret, Settings};
 pub use signature::SigningCertificate;
 pub use topic::{BadTopic, Topic};

@@ -48,6 +48,9 @@ pub enum Refusal {
     /// The credentials of raw delivery are missing or wrong.
     #[error("credentials are needed")]
     Credentials,
+    /// The secret of the relay is missing or wrong.
+    #[error("it does not carry the relay's secret")]
+    RelaySecret,
     /// The topic is not on the list.
     #[error("the topic is not allowed")]
     TopicNotAllowed,
@@ -97,7 +100,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, for documents and tests.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BodyTooLarge,
         Self::BodyUnreadable,
         Self::NotUtf8,
@@ -113,6 +116,7 @@ impl Refusal {
         Self::HeaderMismatch,
         Self::RawDelivery,
         Self::Credentials,
+        Self::RelaySecret,
         Self::TopicNotAllowed,
         Self::TooOld,
         Self::FromTheFuture,
@@ -150,6 +154,7 @@ impl Refusal {
             // SNS sends the credentials of a subscription only after this status.
             Self::Credentials => 401,
             Self::RawDelivery
+            | Self::RelaySecret
             | Self::TopicNotAllowed
             | Self::TooOld
             | Self::FromTheFuture
@@ -189,6 +194,7 @@ impl Refusal {
             Self::HeaderMismatch => "header-mismatch",
             Self::RawDelivery => "raw-delivery",
             Self::Credentials => "credentials",
+            Self::RelaySecret => "relay-secret",
             Self::TopicNotAllowed => "topic-not-allowed",
             Self::TooOld => "too-old",
             Self::FromTheFuture => "from-the-future",

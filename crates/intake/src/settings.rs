@@ -36,6 +36,16 @@ impl std::fmt::Debug for RawDelivery {
     }
 }
 
+/// What a relay before us, such as the bridge plugin in Gate, proves itself with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RelaySecret(pub String);
+
+impl std::fmt::Debug for RelaySecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RelaySecret")
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -69,6 +79,9 @@ pub struct Settings {
     /// Whether envelopes that come through a queue are verified too. A queue is trusted by its policy, so this is a second lock;
     /// bare payloads carry no signature and stay trusted by the policy alone.
     pub verify_queue_envelopes: bool,
+    /// If set, a request on one of `paths` that does not carry it as `X-AWS-Event-Cache-Secret` is refused before anything else of it is read: nobody but the
+    /// relay can even make us check a signature. Raw delivery has secrets of its own and does not need it.
+    pub relay_secret: Option<RelaySecret>,
     /// Raw delivery, if an operator insists.
     pub raw: Option<RawDelivery>,
     /// Replaces `https://<SNS host>` (so no slash at its end) in certificate and confirmation addresses, for topics that are not AWS's: tests and emulators. Never in production:
@@ -92,6 +105,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(10),
             replay_capacity: 720_000,
             verify_queue_envelopes: false,
+            relay_secret: None,
             raw: None,
             endpoint_base: None,
         }

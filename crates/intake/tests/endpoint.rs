@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aws_event_cache_intake::{RawDelivery, Refusal, Settings, router};
+use aws_event_cache_intake::{RawDelivery, Refusal, RelaySecret, Settings, router};
 use aws_event_cache_model::seam::{HintSink, NotAccepted};
 use aws_event_cache_model::{Hint, What};
 use aws_event_cache_signer::{Message, Version};
@@ -167,6 +167,57 @@ async fn headers_must_agree_and_come_once() {
         let (status, _) = send(&world, request.body(body.clone().into()).unwrap()).await;
         assert_eq!(status.as_u16(), expected, "{headers:?}");
     }
+}
+
+const SECRET: &str = "between-gate-and-us";
+
+/// A request whose body tells whether it was asked for.
+fn relayed(secrets: &[&str], body: String) -> (Request<Body>, Arc<std::sync::atomic::AtomicBool>) {
+    let read = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = Arc::clone(&read);
+    let stream = futures::stream::once(async move {
+        flag.store(true, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(body)
+    });
+    let mut request = Request::post("/webhooks/aws-event-cache");
+    for secret in secrets {
+        request = request.header("X-AWS-Event-Cache-Secret", *secret);
+    }
+    (request.body(Body::from_stream(stream)).unwrap(), read)
+}
+
+#[tokio::test]
+async fn with_a_relays_secret_only_the_relay_is_listened_to_and_of_others_nothing_is_read() {
+    let relay_secret = Some(RelaySecret(SECRET.into()));
+    let world = World::with(Settings { relay_secret, ..Settings::default() });
+    let body = || world.signed(&notification(&widget_changed("w-1"))).to_json();
+    let prefix = &SECRET[..SECRET.len() - 1];
+    for secrets in [&[][..], &[""], &["wrong"], &[prefix], &[SECRET, SECRET], &["wrong", SECRET]] {
+        let (request, read) = relayed(secrets, body());
+        assert_eq!(send(&world, request).await.0, StatusCode::FORBIDDEN, "{secrets:?}");
+        assert!(!read.load(Ordering::Relaxed), "{secrets:?}: the body was read");
+    }
+    assert!(world.hints().is_empty());
+    let (request, read) = relayed(&[SECRET], body());
+    assert_eq!(send(&world, request).await.0, StatusCode::OK);
+    assert!(read.load(Ordering::Relaxed));
+    assert_eq!(world.hints().len(), 1);
+    assert!(!format!("{:?}", world.intake.settings()).contains(SECRET));
+}
+
+#[tokio::test]
+async fn strangers_without_the_relays_secret_cannot_take_the_places_of_its_requests() {
+    let relay_secret = Some(RelaySecret(SECRET.into()));
+    let world = World::with(Settings { relay_secret, in_flight: 1, ..Settings::default() });
+    let app = router(Arc::clone(&world.intake));
+    let (stranger, _) = relayed(&[], String::new());
+    let (busy, _) = relayed(&[SECRET], String::new());
+    let endless = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let busy = Request::from_parts(busy.into_parts().0, endless);
+    let held = tokio::spawn(app.clone().oneshot(busy));
+    tokio::task::yield_now().await;
+    assert_eq!(app.oneshot(stranger).await.unwrap().status(), StatusCode::FORBIDDEN, "and not 503");
+    held.abort();
 }
 
 fn raw_settings() -> Settings {

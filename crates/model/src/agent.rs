@@ -120,4 +120,6 @@ pub struct Hold {
     pub agent: AgentName,
     /// Until when, as far as the cadence says now; the lock written is shorter and renewed.
     pub until: Timestamp,
+    /// From the start of a run to `until`: the interval that this comes to.
+    pub every: Duration,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_event_cache_answer::{Answers, Modes, Parts as AnswerParts, Savings, Settings as AnswerSettings};
 use aws_event_cache_clouddriver::lock_store::LockStore;
-use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts};
+use aws_event_cache_clouddriver::{CacheStore, Control, Driver, DriverParts};
 use aws_event_cache_engine::{Engine, Parts, Profiles};
 use aws_event_cache_intake::{
     AllowedTopic, CertsSettings, FetchedCerts, HttpConfirmer, Intake, Roots, Settings, Topic, router,
@@ -155,7 +155,7 @@ fn run(
     let store = Arc::new(store);
     let mode = if locks.is_some() { DriveMode::Enforce } else { DriveMode::Off };
     let driver = Driver::start(DriverParts {
-        locks,
+        control: locks.map_or(Control::None, Control::Locks),
         other_locks: Vec::new(),
         clouddriver: None,
         catalog: stage.catalog.clone(),

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::http::Http;
 use crate::process::{Launch, Process, folder, pause, with_free_port};
-use crate::{CallError, MockAws, Redis, StartError, find};
+use crate::{CallError, MockAws, Redis, StartError, bridge_plugin, find};
 
 /// Which Clouddriver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Place<'a> {
     pub aws_proxy: Option<u16>,
     /// Further Spring properties, as on its command line (`["--redis.scheduler=sort"]`).
     pub settings: &'a [&'a str],
+    /// The service's URL for the bridge plugin, which Clouddriver's own plugin loader then loads; without it there is no plugin.
+    pub plugin_for: Option<&'a str>,
 }
 
 /// Clouddriver's providers whose agents read AWS.
@@ -35,6 +37,9 @@ const PROVIDERS: [&str; 2] = [
     "com.netflix.spinnaker.clouddriver.aws.provider.AwsProvider",
     "com.netflix.spinnaker.clouddriver.aws.provider.AwsInfrastructureProvider",
 ];
+
+/// Where Clouddriver's plugins lie, in its folder.
+const PLUGINS: &str = "plugins";
 
 /// How often [`Clouddriver::wait_for_agents`] asks. Agents take seconds for their first run.
 const POLL: Duration = Duration::from_millis(250);
@@ -82,6 +87,9 @@ impl Clouddriver {
         let start = |port: u16| {
             let mut launch = java(release, &own, redis, &folder)?;
             launch.arguments.extend(place.settings.iter().map(|&setting| setting.to_owned()));
+            if let Some(service) = place.plugin_for {
+                launch.arguments.extend(install_plugin(&folder, service)?);
+            }
             launch.environment.push((
                 "AWS_PROXY_PORT".to_owned(),
                 place.aws_proxy.map_or_else(|| own.clone(), |port| port.to_string()),
@@ -223,6 +231,18 @@ impl Clouddriver {
     }
 }
 
+/// Puts the plugin where Clouddriver looks for it, and gives the properties that turn it on.
+fn install_plugin(folder: &TempDir, service: &str) -> Result<[String; 2], StartError> {
+    let plugins = folder.path().join(PLUGINS);
+    let zip = bridge_plugin(Some("clouddriver.zip"))?;
+    std::fs::create_dir_all(&plugins).map_err(StartError::io("make", &plugins))?;
+    std::fs::copy(&zip, plugins.join("clouddriver.zip")).map_err(StartError::io("copy", &zip))?;
+    Ok([
+        "--spinnaker.extensibility.plugins.AwsEventCache.Bridge.enabled=true".to_owned(),
+        format!("--aws-event-cache.base-url={service}"),
+    ])
+}
+
 fn start_proxy(aws: &MockAws, folder: &TempDir) -> Result<Process, StartError> {
     let mut launch = Launch::new("forward proxy", find::python()?, r#""ready": true"#);
     let to = aws.url().trim_start_matches("http://").to_owned();
@@ -255,7 +275,7 @@ fn java(release: Release, proxy: &str, redis: &Redis, folder: &TempDir) -> Resul
     launch.arguments = arguments;
     launch.environment = [
         ("REDIS_URL", redis.url()),
-        ("HARNESS_PLUGINS", folder.path().join("plugins").display().to_string()),
+        ("HARNESS_PLUGINS", folder.path().join(PLUGINS).display().to_string()),
         ("AWS_REGION", "us-west-2".to_owned()),
         // Or the SDK asks the metadata address, which here is nobody's or, worse, somebody's.
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

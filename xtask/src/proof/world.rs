@@ -101,7 +101,7 @@ impl World {
         let service = || Service::start(program, &url, &redis.url(), &arms, clock.now());
         let mut service = if sort == Sort::Stock { None } else { Some(service()?) };
         let aws_proxy = service.as_ref().and_then(Service::port);
-        let place = Place { port: Some(port), aws_proxy, settings: &[] };
+        let place = Place { port: Some(port), aws_proxy, settings: &[], plugin_for: None };
         let clouddriver = Clouddriver::start_at(options.spinnaker.into(), &aws, &redis, &place)?;
         let missing = clouddriver.wait_for_agents(FIRST_RUNS)?;
         if !missing.is_empty() {

@@ -6,6 +6,7 @@ mod access;
 mod answering;
 mod document;
 mod engine_and_store;
+mod intervals;
 mod operating;
 mod over_tcp;
 mod properties;

@@ -1,5 +1,6 @@
 //! A router over a recording [`Control`], with an invented catalogue and three accounts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use aws_event_cache_api::log_level;
 use aws_event_cache_api::prometheus::Metrics;
 use aws_event_cache_api::{
-    AnswerArm, ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport, Token, Tokens,
+    AgentIntervals, AnswerArm, ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport, Token, Tokens,
     router,
 };
 use aws_event_cache_catalog::Catalog;
@@ -247,11 +248,12 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) accounts: Accounts,
     pub(crate) answer: Option<AnswerArm>,
+    pub(crate) intervals: BTreeMap<AgentName, Duration>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { tokens: tokens(), settings: Settings::default(), accounts: accounts(), answer: None }
+        Self { tokens: tokens(), settings: Settings::default(), accounts: accounts(), answer: None, intervals: BTreeMap::new() }
     }
 }
 
@@ -273,6 +275,10 @@ impl Api {
         let state = ApiState::new(Parts {
             control,
             answer: setup.answer,
+            intervals: AgentIntervals {
+                valid_for: Duration::from_secs(15),
+                hand_out: Arc::new(move || setup.intervals.clone()),
+            },
             catalog: Arc::new(catalog()),
             accounts: watch::channel(Arc::new(setup.accounts)).1,
             environments: watch::channel(environments.to_vec()).1,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
-use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts, Moded};
+use aws_event_cache_clouddriver::{CacheStore, Control, Driver, DriverParts, Moded};
 use aws_event_cache_model::seam::{Drive, DriveError};
 use aws_event_cache_model::{Agent, DriveMode, Hold, Means, Outcome, Retry, StockPolling};
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ impl World {
 
     fn parts(&self) -> DriverParts {
         DriverParts {
-            locks: Some(Arc::clone(&self.locks) as _),
+            control: Control::Locks(Arc::clone(&self.locks) as _),
             other_locks: Vec::new(),
             clouddriver: None,
             catalog: catalog(),
@@ -56,7 +56,7 @@ impl World {
 
     fn hold_all(&self, length: Duration) -> Vec<Hold> {
         let until = self.clock.now().saturating_add(length).unwrap();
-        self.agents.iter().map(|agent| Hold { agent: agent.name.clone(), until }).collect()
+        self.agents.iter().map(|agent| Hold { agent: agent.name.clone(), until, every: length }).collect()
     }
 
     fn runs(&self) -> usize {
@@ -296,7 +296,7 @@ async fn turning_the_switch_off_lets_held_agents_go() {
 #[tokio::test(start_paused = true)]
 async fn without_a_lock_store_agents_cannot_be_driven_and_that_is_said() {
     let world = World::new(1);
-    let driver = Driver::start(DriverParts { locks: None, ..world.parts() });
+    let driver = Driver::start(DriverParts { control: Control::None, ..world.parts() });
     let outcome = driver.refresh(&request(&world.agents[0], world.clock.now())).await;
     assert!(
         matches!(&outcome, Outcome::Failed { why, retry: Retry::Never } if why.contains("lockStore")),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::{
-    AccountsFeed, AccountsSettings, CacheStore, Clouddriver, ClouddriverError, ClouddriverSettings, Driver,
+    AccountsFeed, AccountsSettings, CacheStore, Clouddriver, ClouddriverError, ClouddriverSettings, Control, Driver,
     DriverParts, Environments,
 };
 use aws_event_cache_model::seam::Drive;
@@ -229,7 +229,7 @@ fn wish(kind: &str, name: Option<&str>) -> RefreshRequest {
 
 fn driver(server: &Server, parts: impl FnOnce(DriverParts) -> DriverParts) -> Driver {
     Driver::start(parts(DriverParts {
-        locks: None,
+        control: Control::None,
         other_locks: Vec::new(),
         clouddriver: Some(server.clouddriver()),
         catalog: catalog(),
@@ -291,7 +291,11 @@ async fn introspection_shortens_the_wait_for_runs_whose_end_their_lock_cannot_te
     let started = clock.now();
     let run = json!([{"id": agent.name.as_str(), "lastExecutionStartMs": started.as_millisecond() + 50, "lastExecutionDurationMs": 5}]);
     let server = Server::start(200, run).await;
-    let driver = driver(&server, |parts| DriverParts { locks: Some(Arc::clone(&locks) as _), confirm: true, ..parts });
+    let driver = driver(&server, |parts| DriverParts {
+        control: Control::Locks(Arc::clone(&locks) as _),
+        confirm: true,
+        ..parts
+    });
     let request = request(&Arc::new(agent.clone()), started);
     let replica = async {
         clock.sleep(Duration::from_millis(300)).await;
@@ -312,7 +316,8 @@ async fn introspection_shortens_the_wait_for_runs_whose_end_their_lock_cannot_te
 async fn agents_that_run_without_locks_in_our_store_are_told_as_another_lock_store() {
     let run = json!([{"id": agent().name.as_str(), "lastExecutionStartMs": Clock::wall().now().as_millisecond() - 5_000, "lastExecutionDurationMs": 5}]);
     let server = Server::start(200, run).await;
-    let driver = driver(&server, |parts| DriverParts { locks: Some(Arc::new(MemoryLocks::default())), ..parts });
+    let driver =
+        driver(&server, |parts| DriverParts { control: Control::Locks(Arc::new(MemoryLocks::default())), ..parts });
     let problems = driver.diagnose().await;
     assert!(problems.iter().any(|problem| problem.text.contains("keeps its locks elsewhere")), "{problems:?}");
 }

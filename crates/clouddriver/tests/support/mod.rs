@@ -1,6 +1,7 @@
 //! What the tests against real lock stores share: an invented catalogue, models of Clouddriver's schedulers, and one world per kind of store.
 
 pub mod memory;
+pub mod plugin_clouddriver;
 pub mod redis_scheduler;
 pub mod scenarios;
 pub mod sql_scheduler;

@@ -17,7 +17,7 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 }
 
 fn hold(world: &World, agent: usize, length: Duration) -> Hold {
-    Hold { agent: world.agents[agent].name.clone(), until: later(world.clock.now(), length) }
+    Hold { agent: world.agents[agent].name.clone(), until: later(world.clock.now(), length), every: length }
 }
 
 /// Holds, and goes on to until the agents are idle and so really held: on a busy machine one may just be running.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::lock_store::{LockStore, LockStoreSettings, open};
-use aws_event_cache_clouddriver::{CacheStore, Driver, DriverParts};
+use aws_event_cache_clouddriver::{CacheStore, Control, Driver, DriverParts};
 use aws_event_cache_model::{Agent, AgentName};
 use aws_event_cache_testkit::{MariaDb, Postgres, Redis};
 use redis::cmd;
@@ -92,7 +92,7 @@ impl World {
 
     pub fn driver(&self, instance: &str) -> Driver {
         Driver::start(DriverParts {
-            locks: Some(self.store(instance)),
+            control: Control::Locks(self.store(instance)),
             other_locks: Vec::new(),
             clouddriver: None,
             catalog: catalog(),

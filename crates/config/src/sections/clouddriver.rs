@@ -12,6 +12,7 @@ use crate::schema::{Default, Effect::Reload, Effect::Restart, Form, Key};
 use crate::secret::Secret;
 use crate::section::Section;
 use crate::sections::answer::is_alone;
+use crate::sections::intake::header_secret;
 
 /// The keys.
 pub(crate) const KEYS: &[Key] = &[
@@ -43,7 +44,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "clouddriver.lockStore",
         form: Form::Section,
         default: Default::None("agents can neither be run nor held, only on-demand calls are made"),
-        what: "Where Clouddriver's agent scheduler keeps its locks: give `redis` or `sql`, whichever scheduler is on.",
+        what: "How agents are run and held. Where Clouddriver's agent scheduler keeps its locks, `redis` or `sql`, whichever scheduler is on; or `plugin`, the bridge plugin in Clouddriver.",
         when: "",
         effect: Restart,
     },
@@ -63,6 +64,30 @@ pub(crate) const KEYS: &[Key] = &[
         default: Default::None("the scheduler is not SQL"),
         what: "The database of Clouddriver's SQL scheduler, which holds the table `cats_agent_locks`. The JDBC URL may be copied from Clouddriver; of its parameters those about TLS (`sslMode`, `useSSL` and the like) are heeded.",
         when: "`sql.scheduler.enabled` is true there.",
+        effect: Restart,
+    },
+    Key {
+        path: "clouddriver.lockStore.plugin",
+        form: Form::Section,
+        default: Default::None("the plugin is not used"),
+        what: "Run and hold agents through the bridge plugin instead of the locks: for schedulers whose locks cannot be driven (`cats.pubsub`), or where we may not have access to the lock store. `plugin: {}` is enough where one replica of Clouddriver caches. Agents are then polled every 100 s at the least, however long the cadence.",
+        when: "",
+        effect: Restart,
+    },
+    Key {
+        path: "clouddriver.lockStore.plugin.urls",
+        form: Form::Values("http or https URLs such as http://spin-clouddriver-caching-headless:7002"),
+        default: Default::None("clouddriver.url"),
+        what: "Every replica of Clouddriver that caches. A host name with several addresses, such as that of a headless Service, stands for a replica at each. Behind any other Service one replica is seen at a time, which is right for one replica only.",
+        when: "More than one replica caches.",
+        effect: Restart,
+    },
+    Key {
+        path: "clouddriver.lockStore.plugin.secret",
+        form: Form::Secret("at least 16 printable ASCII characters without spaces"),
+        default: Default::None("calls carry none"),
+        what: "Sent to the plugin as `X-AWS-Event-Cache-Secret` (`aws-event-cache.secret` there).",
+        when: "The plugin has one.",
         effect: Restart,
     },
     Key {
@@ -159,12 +184,30 @@ pub struct ClouddriverSettings {
     pub url: Option<Url>,
     /// The user that calls name.
     pub user: Option<String>,
-    /// Where its agents' locks are.
-    pub lock_store: Option<LockStoreSettings>,
+    /// How its agents are run and held.
+    pub lock_store: Option<LockStore>,
     /// How it polls when left alone.
     pub stock: StockPolling,
     /// Where its cache lives.
     pub cache_store: CacheStore,
+}
+
+/// How Clouddriver's agents are run and held.
+#[derive(Debug, Clone)]
+pub enum LockStore {
+    /// By their locks.
+    Locks(LockStoreSettings),
+    /// By the bridge plugin.
+    Plugin(PluginSettings),
+}
+
+/// The bridge plugin in Clouddriver.
+#[derive(Debug, Clone)]
+pub struct PluginSettings {
+    /// Replicas: http or https, at least one, each once.
+    pub urls: Vec<Url>,
+    /// What our calls prove themselves with; fits into a header.
+    pub secret: Option<Secret>,
 }
 
 /// Where Clouddriver's agents' locks are.
@@ -242,7 +285,7 @@ pub(crate) fn read(root: &Section<'_>) -> (Option<ClouddriverSettings>, Option<D
     let mode = root.section("drive").value::<DriveMode>("mode");
     let url = section.value::<HttpUrl>("url").map(|url| url.0);
     let user = section.value("user");
-    let lock_store = lock_store(&section);
+    let lock_store = lock_store(&section, url.as_ref());
     let (interval, lifetime) = (section.value::<Duration>("stockInterval"), section.value::<Duration>("stockTimeout"));
     let stock = interval.zip(lifetime).map(|(interval, timeout)| StockPolling { interval, timeout });
     if stock.is_some_and(|stock| stock.timeout <= stock.interval) {
@@ -254,7 +297,7 @@ pub(crate) fn read(root: &Section<'_>) -> (Option<ClouddriverSettings>, Option<D
         section.wrong(at, format!("must be {order}, or running agents cannot be told from waiting ones"));
     }
     let of_lock_store = match &lock_store {
-        Some(LockStoreSettings { scheduler: Scheduler::Redis, .. }) => CacheStore::Redis,
+        Some(LockStore::Locks(LockStoreSettings { scheduler: Scheduler::Redis, .. })) => CacheStore::Redis,
         _ => CacheStore::Sql,
     };
     let cache_store = section.value("cacheStore").unwrap_or(of_lock_store);
@@ -281,31 +324,78 @@ fn need(root: &Section<'_>, section: &Section<'_>, mode: Option<DriveMode>, has_
     }
 }
 
-fn lock_store(section: &Section<'_>) -> Option<LockStoreSettings> {
+/// The ways, of which one is to be given.
+const WAYS: [&str; 3] = ["redis", "sql", "plugin"];
+
+fn lock_store(section: &Section<'_>, clouddriver: Option<&Url>) -> Option<LockStore> {
     let store = section.section("lockStore");
-    let redis = redis(&store);
+    let locks = locks(&store);
+    let plugin = plugin(&store, clouddriver);
+    let given: Vec<&str> = WAYS.into_iter().filter(|way| store.has(way)).collect();
+    match given[..] {
+        [] => {
+            if section.has("lockStore") {
+                store.wrong("", "must hold redis, sql or plugin");
+            }
+            None
+        }
+        ["plugin"] => {
+            for key in ["username", "password", "tableNamespace", "ca"].into_iter().filter(|key| store.has(key)) {
+                store.wrong(key, "belongs to redis or sql and has no meaning for plugin");
+            }
+            plugin.map(LockStore::Plugin)
+        }
+        [_] => locks.map(LockStore::Locks),
+        [first, second, ..] => {
+            store.wrong(second, format!("stands beside {first}: {}", one_of(second)));
+            None
+        }
+    }
+}
+
+fn one_of(second: &str) -> &'static str {
+    match second {
+        "plugin" => "give the lock store, which can hold agents longer, or the plugin where its locks cannot be driven",
+        _ => "give the one whose scheduler is on in Clouddriver",
+    }
+}
+
+fn plugin(store: &Section<'_>, clouddriver: Option<&Url>) -> Option<PluginSettings> {
+    let plugin = store.section("plugin");
+    let mut urls: Vec<Url> = Vec::new();
+    for (HttpUrl(url), _) in plugin.values::<HttpUrl>("urls") {
+        if urls.contains(&url) {
+            plugin.wrong("urls", format!("holds {url} twice"));
+        } else {
+            urls.push(url);
+        }
+    }
+    let secret = header_secret(&plugin, "secret");
+    if plugin.is_empty_list("urls") {
+        plugin.wrong("urls", "holds no URL; leave it out to use clouddriver.url");
+    } else if store.has("plugin") && !plugin.has("urls") {
+        match clouddriver {
+            Some(url) => urls.push(url.clone()),
+            None => plugin.wrong("urls", "must be given, or clouddriver.url: there is nothing to ask"),
+        }
+    }
+    (!urls.is_empty()).then_some(PluginSettings { urls, secret })
+}
+
+fn locks(store: &Section<'_>) -> Option<LockStoreSettings> {
+    let redis = redis(store);
     let sql = store.value::<SqlUrl>("sql").map(|url| Secret::new(url.0));
     let username = store.value("username");
     let password = store.secret("password");
     let namespace = store.value::<Namespace>("tableNamespace");
-    let ca = crate::files::readable(&store, "ca");
+    let ca = crate::files::readable(store, "ca");
     if store.is_plain("password") {
         store.doubtful("password", "stands here in plain text; use {file: PATH} or {env: NAME}");
     }
-    let (scheduler, url) = match (store.has("redis"), store.has("sql")) {
-        (true, true) => {
-            store.wrong("sql", "stands beside redis: give the one whose scheduler is on in Clouddriver");
-            return None;
-        }
-        (true, false) => (Scheduler::Redis, redis),
-        (false, true) => (Scheduler::Sql, sql),
-        (false, false) => {
-            if section.has("lockStore") {
-                store.wrong("", "must hold redis or sql");
-            }
-            return None;
-        }
-    };
+    let (scheduler, url) = if store.has("redis") { (Scheduler::Redis, redis) } else { (Scheduler::Sql, sql) };
+    if store.has("sql") && store.has("redis") {
+        return None;
+    }
     if scheduler == Scheduler::Redis {
         for key in ["tableNamespace", "ca"].into_iter().filter(|key| store.has(key)) {
             store.wrong(key, "belongs to sql and has no meaning for redis");

@@ -43,6 +43,14 @@ pub(crate) const KEYS: &[Key] = &[
         effect: Restart,
     },
     Key {
+        path: "intake.relaySecret",
+        form: Form::Secret("at least 16 printable ASCII characters without spaces"),
+        default: Default::None("whoever reaches the endpoint may try; signatures decide"),
+        what: "What the bridge plugin in Gate proves itself with (`aws-event-cache.secret` there): a request on `intake.sns.paths` that does not carry it as `X-AWS-Event-Cache-Secret` is refused with 403 before its body is read. Raw delivery has secrets of its own. SNS does not try again after a 403, so set it on both sides before you subscribe the topic.",
+        when: "All messages come through Gate's plugin, and others can reach the endpoint too.",
+        effect: Restart,
+    },
+    Key {
         path: "intake.sns",
         form: Form::Section,
         default: Default::None("no message is accepted"),
@@ -192,6 +200,8 @@ pub struct IntakeSettings {
 #[derive(Debug, Clone)]
 pub struct SnsSettings {
     /// Whether it is served.
+    /// What a relay must prove itself with on the SNS paths; checked to be at least 16 printable characters.
+    pub relay_secret: Option<Secret>,
     pub enabled: bool,
     /// Where.
     pub paths: Vec<String>,
@@ -242,7 +252,11 @@ pub(crate) fn read(root: &Section<'_>, profiles: &BTreeMap<Environment, Profile>
         let problem = "nothing can be heard: list topics (or their accounts) under sns, or queues under sqs; until then Clouddriver polls as stock";
         section.doubtful("", problem);
     }
-    Some(IntakeSettings { sns: sns?, queues, heartbeat_every: heartbeat_every? })
+    let relay_secret = header_secret(&section, "relaySecret");
+    if relay_secret.is_some() && sns.as_ref().is_some_and(|sns| !sns.enabled) {
+        section.doubtful("relaySecret", "has no effect, since intake.sns.enabled is false");
+    }
+    Some(IntakeSettings { sns: sns?, queues, relay_secret, heartbeat_every: heartbeat_every? })
 }
 
 /// A profile that calls a stream silent before its next heartbeat can come would never let anything be held.
@@ -329,6 +343,20 @@ fn raw(section: &Section<'_>) -> Option<RawSettings> {
     if secret.as_ref().is_some_and(|secret| !fits(secret)) {
         section.wrong("secret", "must be at least 16 letters, digits, - or _");
     }
+/// A secret that travels in a header, so nothing but what a header can hold.
+pub(crate) fn header_secret(section: &Section<'_>, key: &str) -> Option<Secret> {
+    let secret = section.secret(key)?;
+    let text = secret.expose();
+    if text.len() < SECRET_LEAST || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        section.wrong(key, "must be at least 16 printable ASCII characters without spaces");
+        return None;
+    }
+    if section.is_plain(key) {
+        section.doubtful(key, "stands here in plain text; use {file: PATH} or {env: NAME}");
+    }
+    Some(secret)
+}
+
     for key in ["secret", "password"].into_iter().filter(|key| section.is_plain(key)) {
         section.doubtful(key, "stands here in plain text; use {file: PATH} or {env: NAME}");
     }

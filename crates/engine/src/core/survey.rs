@@ -64,7 +64,8 @@ impl Core {
             let Some(known) = self.book.get_mut(&agent.name) else { continue };
             let until = known.hold_until(cadence, healthy, ended_only, now).filter(|_| !in_flight);
             known.held_until = until;
-            holds.extend(until.map(|until| Hold { agent: agent.name.clone(), until }));
+            let every = cadence.every.map_or(agent.interval, |every| known.spread(every));
+            holds.extend(until.map(|until| Hold { agent: agent.name.clone(), until, every }));
         }
         holds
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_event_cache_api::check_listener;
 use axum::Router;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
@@ -46,6 +47,8 @@ impl Listeners {
         Ok(listeners)
     }
 
+    /// Connections are accepted without Nagle's algorithm: an answer of two small writes on a kept connection would else wait some 40 ms for the client's
+    /// acknowledgement, for every message that a relay passes on.
     #[allow(clippy::disallowed_methods, reason = "the shell: every server is awaited in close")]
     fn add(&mut self, address: SocketAddr, tls: Option<RustlsConfig>, app: Router) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { address, source };
@@ -56,11 +59,13 @@ impl Listeners {
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let task = match tls {
             Some(tls) => {
-                let server = limited(axum_server::from_tcp_rustls(socket, tls).map_err(failed)?);
+                let tls = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+                let server = limited(axum_server::from_tcp(socket).map_err(failed)?.acceptor(tls));
                 tokio::spawn(server.handle(handle.clone()).serve(app))
             }
             None => {
-                let server = limited(axum_server::from_tcp(socket).map_err(failed)?);
+                let server = axum_server::from_tcp(socket).map_err(failed)?.acceptor(NoDelayAcceptor::new());
+                let server = limited(server);
                 tokio::spawn(server.handle(handle.clone()).serve(app))
             }
         };

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use aws_event_cache_api::Neighbours;
+use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::diagnose::{Problem, Severity};
-use aws_event_cache_clouddriver::{AccountsFeed, FeedState};
+use aws_event_cache_clouddriver::plugin::fleet::ReplicaState;
+use aws_event_cache_clouddriver::{AccountsFeed, ControlState, Driver, FeedState};
 use aws_event_cache_intake::Intake;
 use aws_event_cache_sqs::{QueueStats, Stats};
 use parking_lot::Mutex;
@@ -20,8 +22,11 @@ pub(crate) struct Sources {
     pub(crate) queues: Option<Stats>,
     /// The answer arm, unless it is off.
     pub(crate) arm: Option<Arc<Arm>>,
+    /// By what agents are run and held.
+    pub(crate) driver: Arc<Driver>,
     /// The last diagnosis of Clouddriver's side.
     pub(crate) diagnosis: Arc<Mutex<Vec<Problem>>>,
+    pub(crate) clock: Clock,
 }
 
 impl Sources {
@@ -44,10 +49,25 @@ impl Sources {
             parts.insert("answer".into(), answer_report::brief(arm));
         }
         parts.insert("accounts".into(), accounts(&feed));
+        parts.insert("lockStore".into(), self.lock_store());
         parts.insert("queues".into(), json!(queues));
         parts.insert("clouddriver".into(), json!(diagnosis));
         parts.insert("notUnderstood".into(), self.not_understood());
         Neighbours { problems, parts }
+    }
+
+    fn lock_store(&self) -> Value {
+        match self.driver.control() {
+            ControlState::None => json!({"type": "none"}),
+            ControlState::Locks { store } => json!({"type": "locks", "store": store}),
+            ControlState::Plugin { replicas, fetched, held } => json!({
+                "type": "plugin",
+                "replicas": replicas.iter().map(replica).collect::<Vec<_>>(),
+                "intervalsFetched": fetched,
+                "intervalsFetchedSecondsAgo": fetched.map(|at| self.clock.now().duration_since(at).as_secs()),
+                "agentsHeld": held,
+            }),
+        }
     }
 
     fn not_understood(&self) -> Value {
@@ -55,6 +75,16 @@ impl Sources {
         let shown = samples.map(|s| json!({"at": s.at, "source": s.source, "origin": s.origin, "shape": s.text}));
         Value::Array(shown.collect())
     }
+}
+
+fn replica(replica: &ReplicaState) -> Value {
+    json!({
+        "address": replica.replica.as_str(),
+        "answers": replica.answered.is_some() && replica.failure.is_none(),
+        "answered": replica.answered,
+        "failure": replica.failure,
+        "agents": replica.agents,
+    })
 }
 
 fn accounts(feed: &FeedState) -> Value {

@@ -7,8 +7,7 @@ use aws_event_cache_api::{self as api, ApiState, EngineAndStore, Latch, Readines
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
 use aws_event_cache_clouddriver::diagnose::Problem;
-use aws_event_cache_clouddriver::lock_store::{self, LockStore};
-use aws_event_cache_clouddriver::{AccountsFeed, Clouddriver, Driver, DriverParts, Moded};
+use aws_event_cache_clouddriver::{AccountsFeed, Clouddriver, Moded};
 use aws_event_cache_config::{Config, Loaded};
 use aws_event_cache_engine::{Engine, Parts, Runner};
 use aws_event_cache_intake::{FetchedCerts, HttpConfirmer, Intake};
@@ -22,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::ServeError;
 use super::answer::{Arm, ArmParts};
+use super::drive::{Drive, drive};
 use super::neighbours::Sources;
 use crate::settings::{self, SettingsError};
 
@@ -57,14 +57,6 @@ pub(crate) struct Service {
     tasks: Mutex<JoinSet<()>>,
 }
 
-/// What Clouddriver's side consists of.
-struct Drive {
-    client: Option<Arc<Clouddriver>>,
-    feed: Arc<AccountsFeed>,
-    accounts: watch::Receiver<Arc<Accounts>>,
-    driver: Arc<Driver>,
-}
-
 impl Service {
     /// Starts everything but the listeners.
     pub(crate) async fn start(
@@ -88,12 +80,15 @@ impl Service {
             intake: intake.clone(),
             queues: heart.queues.as_ref().map(Consumer::stats),
             arm: arm.clone(),
+            driver: drive.driver.clone(),
             diagnosis: Arc::clone(&diagnosis),
+            clock: clock.clone(),
         };
         let (environments, watched) = watch::channel(config.profiles.keys().cloned().collect());
         let state = ApiState::new(api::Parts {
             control: Arc::new(EngineAndStore::new(engine.clone(), store.clone()).with(move || sources.say())),
             answer: arm.as_ref().map(Arm::api),
+            intervals: drive.intervals(heart.mode.subscribe()),
             catalog,
             accounts: drive.accounts.clone(),
             environments: watched,
@@ -236,34 +231,6 @@ fn arm_parts(heart: &Heart, drive: &Drive, catalog: &Arc<Catalog>, clock: &Clock
         accounts: drive.accounts.clone(),
         clock: clock.clone(),
     }
-}
-
-fn drive(config: &Config, catalog: &Arc<Catalog>, clock: &Clock) -> Result<Drive, ServeError> {
-    let client = settings::client(config).map(|settings| Clouddriver::new(&settings)).transpose();
-    let client = client.map_err(|error| ServeError::Setup("Clouddriver client", error.into()))?.map(Arc::new);
-    let (feed, accounts) = AccountsFeed::new(settings::accounts(config, client.clone())?, clock.clone());
-    let locks: Option<Arc<dyn LockStore>> = settings::locks(config, &instance())?
-        .map(|settings| lock_store::open(&settings, clock.clone()))
-        .transpose()
-        .map_err(|error| ServeError::Setup("lock store", error.into()))?;
-    let driver = Arc::new(Driver::start(DriverParts {
-        locks,
-        other_locks: Vec::new(),
-        clouddriver: client.clone(),
-        catalog: catalog.clone(),
-        accounts: accounts.clone(),
-        stock: settings::stock(config),
-        cache_store: settings::cache_store(config),
-        confirm: false,
-        clock: clock.clone(),
-    }));
-    Ok(Drive { client, feed, accounts, driver })
-}
-
-/// Names this process in the locks that it writes, so that a person who looks at them knows whose they are.
-fn instance() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}", host.trim(), std::process::id())
 }
 
 fn intake(config: &Config, catalog: &Arc<Catalog>, engine: &Engine, clock: &Clock) -> Result<Arc<Intake>, ServeError> {

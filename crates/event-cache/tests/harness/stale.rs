@@ -64,6 +64,7 @@ impl World {
             port: Some(port),
             aws_proxy: service.answering().map(|at| at.address().port()),
             settings: &["--aws.client.addSpinnakerUserToUserAgent=true"],
+            plugin_for: None,
         };
         let clouddriver = Clouddriver::start_at(Release::Spinnaker136, &aws, &redis, &place).unwrap();
         let missing = clouddriver.wait_for_agents(Duration::from_secs(180)).unwrap();
