@@ -1,0 +1,12 @@
+//! The bridge plugin, as it is built for operators, in JVMs that load plugins as Gate and Clouddriver do.
+//!
+//! A JVM takes seconds to start, so a test starts one and checks many things in it; [`checks::Checks`] says at the end which of them failed.
+
+mod checks;
+mod class_files;
+mod client;
+mod clouddriver;
+mod gate;
+mod intervals;
+mod layouts;
+mod service;
