@@ -29,6 +29,7 @@ from aws_calls import (
 from counters import Counters
 from faults import FaultInjector
 from limits import Limiter, limits_from
+from moto_fixes import set_pending
 from paging import Paginator
 from signatures import refusal
 
@@ -165,6 +166,9 @@ class MockAws:
                 case ("POST", "faults"):
                     self.faults.set(spec)
                     return json_response(self.faults.snapshot())
+                case ("POST", "subscriptions"):
+                    set_pending(spec["account"], spec["arn"], bool(spec["pending"]))
+                    return json_response({"pending": bool(spec["pending"])})
                 case ("POST", "reset"):
                     return json_response(self._reset(spec))
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -33,7 +33,12 @@ from moto.moto_api._internal import mock_random
 import fleet
 from app import Behaviour, MockAws
 from limits import limits_from
-from moto_fixes import make_key_ids_decodable, speed_up_lookups, speed_up_tags
+from moto_fixes import (
+    make_key_ids_decodable,
+    speed_up_lookups,
+    speed_up_tags,
+    tell_deliveries,
+)
 
 
 def _key_pair(text: str) -> tuple[str, str]:
@@ -104,6 +109,7 @@ def start(options: argparse.Namespace) -> MockAws:
     speed_up_tags()
     speed_up_lookups()
     make_key_ids_decodable()
+    tell_deliveries()
     behaviour = Behaviour(
         unpaged=options.no_paginate,
         empty_unimplemented=options.empty_unimplemented,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import string
 from typing import Any
 
 import moto.iam.utils
+from moto.config.responses import ConfigResponse
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
+from moto.sns.models import sns_backends
 
 
 def speed_up_tags() -> None:
@@ -99,3 +102,33 @@ def make_key_ids_decodable() -> None:
         return "".join(random.choices(string.ascii_uppercase + "234567", k=length))
 
     moto.iam.utils._random_uppercase_or_digit_sequence = base32_sequence
+
+
+def tell_deliveries() -> None:
+    """Answers DescribeDeliveryChannelStatus: a delivery fails when the channel's topic is gone."""
+
+    def describe_delivery_channel_status(self: ConfigResponse) -> str:
+        backend = self.config_backend
+        statuses = []
+        for channel in backend.delivery_channels.values():
+            topic = channel.sns_topic_arn
+            info = {"lastStatus": "SUCCESS"}
+            if topic is None:
+                info = {"lastStatus": "NOT_APPLICABLE"}
+            elif topic not in sns_backends[backend.account_id][topic.split(":")[3]].topics:
+                info = {"lastStatus": "FAILURE", "lastErrorCode": "NoSuchTopic"}
+            statuses.append({"name": channel.name, "configStreamDeliveryInfo": info})
+        return json.dumps({"DeliveryChannelsStatus": statuses})
+
+    ConfigResponse.describe_delivery_channel_status = (  # type: ignore[method-assign]
+        describe_delivery_channel_status
+    )
+
+
+def set_pending(account: str, subscription: str, pending: bool) -> None:
+    """Makes a subscription one that nobody has confirmed yet; moto's are confirmed from the start."""
+    region = subscription.split(":")[3]
+    found = sns_backends[account][region].subscriptions[subscription]
+    found.attributes["PendingConfirmation"] = pending
+    # So it is shown in lists until then.
+    found.arn = "PendingConfirmation" if pending else subscription

@@ -12,6 +12,7 @@
 //! | `POST /v1/overrides`, `DELETE /v1/overrides/{id}`, `POST` and `DELETE /v1/kill-switch`, `POST /v1/release` | operate | steer at run time, always with an end |
 //! | `GET /v1/overrides`, `/v1/status`, `/v1/status/scopes`, `/v1/savings`, `/v1/answer`, `/v1/events`, `/v1/kinds`, `/v1/audit`, `/v1/openapi.json`, `/v1/log-level` | read | how everything stands |
 //! | `GET /v1/agent-intervals` | read | at which intervals the bridge plugin in Clouddriver is to poll |
+//! | `POST /v1/probes`, `GET /v1/probes/{id}` | read | whether a test message reached the service |
 //! | `PUT /v1/log-level` | admin | turn the log |
 //! | `GET /health/live`, `/health/ready`, `/metrics` | none, or read | probes and Prometheus |
 //!
@@ -31,6 +32,7 @@ mod openapi;
 mod order;
 mod origin;
 mod overrides;
+mod probes;
 mod refresh;
 mod router;
 mod state;
@@ -46,6 +48,7 @@ pub use control::{Control, EngineAndStore, Neighbours, NotNow, OrderRefused};
 pub use error::ErrorBody;
 pub use health::{Latch, Readiness};
 pub use openapi::document;
+pub use probes::{Probe, Probing, Sighting};
 pub use router::router;
 pub use intervals::AgentIntervals;
 pub use state::{ApiState, Parts, Scheme, Settings};

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::auth::{Role, require};
 use crate::limits::{BODY_LIMIT, TIME_LIMIT, finish, take_slot};
 use crate::state::ApiState;
-use crate::{answer, audit, error, health, intervals, log_level, openapi, overrides, prometheus, refresh, status};
+use crate::{answer, audit, error, health, intervals, log_level, openapi, overrides, probes, prometheus, refresh, status};
 
 type Routes = OpenApiRouter<ApiState>;
 
@@ -68,6 +68,8 @@ fn looking() -> Routes {
         .routes(routes!(answer::savings))
         .routes(routes!(answer::report))
         .routes(routes!(intervals::show))
+        .routes(routes!(probes::open))
+        .routes(routes!(probes::show))
         .routes(routes!(audit::list))
         .routes(routes!(log_level::show))
         .routes(routes!(openapi::show))

@@ -1,6 +1,6 @@
 //! What every handler shares, and the settings of the API.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use aws_event_cache_catalog::Catalog;
@@ -16,6 +16,7 @@ use crate::health::Readiness;
 use crate::intervals::AgentIntervals;
 use crate::limits;
 use crate::log_level;
+use crate::probes::Probing;
 use crate::prometheus::Metrics;
 
 /// How a listener is spoken to.
@@ -92,13 +93,14 @@ struct Shared {
     parts: Parts,
     tokens: ArcSwap<Tokens>,
     slots: Semaphore,
+    probing: OnceLock<Probing>,
 }
 
 impl ApiState {
     /// Puts the parts together.
     pub fn new(mut parts: Parts) -> Self {
         let tokens = ArcSwap::from_pointee(std::mem::take(&mut parts.tokens));
-        Self(Arc::new(Shared { parts, tokens, slots: Semaphore::new(limits::CONCURRENT_CALLS) }))
+        Self(Arc::new(Shared { parts, tokens, slots: Semaphore::new(limits::CONCURRENT_CALLS), probing: OnceLock::new() }))
     }
 
     /// Replaces the tokens: a reload of the configuration. Requests under way go on with the old ones.
@@ -106,6 +108,17 @@ impl ApiState {
     /// The caller sees to it that a listener which others can reach is never left without tokens, by [`check_listener`](crate::check_listener).
     pub fn set_tokens(&self, tokens: Tokens) {
         self.0.tokens.store(Arc::new(tokens));
+    }
+
+    /// Says who opens probes, once, before the router serves. Without, there are none.
+    #[must_use]
+    pub fn with_probing(self, probing: Probing) -> Self {
+        self.0.probing.get_or_init(|| probing);
+        self
+    }
+
+    pub(crate) fn probing(&self) -> Option<&Probing> {
+        self.0.probing.get()
     }
 
     pub(crate) fn tokens(&self) -> Arc<Tokens> {

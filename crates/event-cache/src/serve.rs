@@ -7,6 +7,7 @@ mod drive;
 mod listen;
 mod neighbours;
 mod parts;
+mod probing;
 mod reload;
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Hints in through SQS queues. The only crate with AWS SDK code.
+//! Hints in through SQS queues. The only crate of the running service with AWS SDK code.
 //!
 //! ```text
 //!            cancellable                         not cancellable

@@ -131,6 +131,14 @@ pub(crate) const KEYS: &[Key] = &[
         effect: Restart,
     },
     Key {
+        path: "intake.sns.publicUrl",
+        form: Form::Text("an http or https URL such as https://spinnaker-gate.example.com/webhooks/aws-event-cache"),
+        default: Default::None("doctor cannot look whether it is reached"),
+        what: "The URL to which SNS posts, as the world sees it: the endpoint of the subscription. The service itself does not use it; `doctor` posts a probe to it, and looks for a subscription that has it.",
+        when: "SNS reaches the service over HTTPS.",
+        effect: Restart,
+    },
+    Key {
         path: "intake.sns.rawDelivery",
         form: Form::Section,
         default: Default::None("raw messages are refused"),
@@ -219,6 +227,8 @@ pub struct SnsSettings {
     pub verify_queue_envelopes: bool,
     /// Stands for SNS in tests.
     pub endpoint: Option<Url>,
+    /// Where SNS posts to, as seen from outside; only `doctor` uses it.
+    pub public_url: Option<Url>,
     /// Raw delivery.
     pub raw: Option<RawSettings>,
     /// How signing certificates are checked.
@@ -302,6 +312,7 @@ fn sns(section: &Section<'_>) -> Option<SnsSettings> {
     let too_old = section.value("tooOld");
     let verify_queue_envelopes = section.value("verifyQueueEnvelopes");
     let endpoint = section.value::<HttpUrl>("endpoint").map(|url| url.0);
+    let public_url = section.value::<HttpUrl>("publicUrl").map(|url| url.0);
     let raw = section.has("rawDelivery").then(|| raw(&section.section("rawDelivery")));
     let certificates = certificates::read(&section.section("certificates"));
     if section.is_empty_list("paths") {
@@ -323,6 +334,7 @@ fn sns(section: &Section<'_>) -> Option<SnsSettings> {
         too_old: too_old?,
         verify_queue_envelopes: verify_queue_envelopes?,
         endpoint,
+        public_url,
         raw: raw.flatten(),
         certificates: certificates?,
     })

@@ -99,6 +99,7 @@ impl Service {
             metrics: metrics.clone(),
             log_level: log.clone(),
         });
+        let state = state.with_probing(super::probing::probing(intake));
         let stop = watch::Sender::new(false);
         let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
         tasks.run(heart.runner, heart.queues);

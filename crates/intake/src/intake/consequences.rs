@@ -25,6 +25,10 @@ impl Intake {
         rules: &Rules,
         in_window: bool,
     ) -> Result<Accepted, Refusal> {
+        // Our own test message says nothing of AWS, and is no sign of life either: no rule has sent it.
+        if self.probes.lock().are_in(message) {
+            return Ok(Accepted::Nothing);
+        }
         let now = self.clock.now();
         // A fault in a decoder must not cost the messages behind this one.
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(message, context, &rules.catalog, now)));
