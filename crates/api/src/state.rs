@@ -63,9 +63,9 @@ pub struct Parts {
     pub control: Arc<dyn Control>,
     /// The answer arm; `None` while it is off.
     pub answer: Option<AnswerArm>,
-    /// The kinds.
     /// What agents are to poll at, for the bridge plugin.
     pub intervals: AgentIntervals,
+    /// The kinds.
     pub catalog: Arc<Catalog>,
     /// The accounts, as they are now.
     pub accounts: watch::Receiver<Arc<Accounts>>,
@@ -137,6 +137,10 @@ impl ApiState {
         self.0.parts.answer.as_ref()
     }
 
+    pub(crate) fn intervals(&self) -> &AgentIntervals {
+        &self.0.parts.intervals
+    }
+
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.0.parts.catalog
     }
@@ -150,10 +154,6 @@ impl ApiState {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-    pub(crate) fn intervals(&self) -> &AgentIntervals {
-        &self.0.parts.intervals
-    }
-
         self.0.parts.clock.now()
     }
 

@@ -200,6 +200,8 @@ pub struct IntakeSettings {
     pub sns: SnsSettings,
     /// The queues.
     pub queues: Vec<QueueSettings>,
+    /// What a relay must prove itself with on the SNS paths; checked to be at least 16 printable characters.
+    pub relay_secret: Option<Secret>,
     /// How often each place's heartbeat is to come.
     pub heartbeat_every: Duration,
 }
@@ -208,8 +210,6 @@ pub struct IntakeSettings {
 #[derive(Debug, Clone)]
 pub struct SnsSettings {
     /// Whether it is served.
-    /// What a relay must prove itself with on the SNS paths; checked to be at least 16 printable characters.
-    pub relay_secret: Option<Secret>,
     pub enabled: bool,
     /// Where.
     pub paths: Vec<String>,
@@ -343,18 +343,6 @@ fn sns(section: &Section<'_>) -> Option<SnsSettings> {
 /// Shortest secret that nobody finds by trying: 16 letters and digits are 95 bits.
 const SECRET_LEAST: usize = 16;
 
-fn raw(section: &Section<'_>) -> Option<RawSettings> {
-    let path = section.value::<ServedPath>("path").map(|path| path.0);
-    let secret = section.secret("secret");
-    let username = section.value("username");
-    let password = section.secret("password");
-    let fits = |secret: &Secret| {
-        let text = secret.expose();
-        text.len() >= SECRET_LEAST && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    if secret.as_ref().is_some_and(|secret| !fits(secret)) {
-        section.wrong("secret", "must be at least 16 letters, digits, - or _");
-    }
 /// A secret that travels in a header, so nothing but what a header can hold.
 pub(crate) fn header_secret(section: &Section<'_>, key: &str) -> Option<Secret> {
     let secret = section.secret(key)?;
@@ -369,6 +357,18 @@ pub(crate) fn header_secret(section: &Section<'_>, key: &str) -> Option<Secret> 
     Some(secret)
 }
 
+fn raw(section: &Section<'_>) -> Option<RawSettings> {
+    let path = section.value::<ServedPath>("path").map(|path| path.0);
+    let secret = section.secret("secret");
+    let username = section.value("username");
+    let password = section.secret("password");
+    let fits = |secret: &Secret| {
+        let text = secret.expose();
+        text.len() >= SECRET_LEAST && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    if secret.as_ref().is_some_and(|secret| !fits(secret)) {
+        section.wrong("secret", "must be at least 16 letters, digits, - or _");
+    }
     for key in ["secret", "password"].into_iter().filter(|key| section.is_plain(key)) {
         section.doubtful(key, "stands here in plain text; use {file: PATH} or {env: NAME}");
     }
