@@ -20,13 +20,17 @@ random() { # 32 random bytes as hexadecimal digits
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
 
+sha256() { # of what is read; macOS has another name for the program
+  if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
 for name in orca-token bridge-secret metrics-token admin-token proxy-password; do
   [ -s "$folder/$name" ] || random >"$folder/$name"
 done
 
 # The name of a token in the configuration, and the file that holds it. The bridge's secret is also the token with which the plugin in Clouddriver calls.
 for pair in orca:orca-token bridge:bridge-secret metrics:metrics-token admin:admin-token; do
-  digest=$(sha256sum <"$folder/${pair#*:}" | cut -d ' ' -f 1)
+  digest=$(sha256 <"$folder/${pair#*:}")
   for config; do
     if ! grep -q "name: ${pair%%:*}, role: [a-z]*, sha256: " "$config"; then
       echo "$config has no token named ${pair%%:*}" >&2
