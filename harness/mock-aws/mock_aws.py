@@ -34,6 +34,7 @@ import fleet
 from app import Behaviour, MockAws
 from limits import limits_from
 from moto_fixes import (
+    keep_event_accounts,
     make_key_ids_decodable,
     speed_up_lookups,
     speed_up_tags,
@@ -108,6 +109,7 @@ def start(options: argparse.Namespace) -> MockAws:
         mock_random.seed(options.random_seed)
     speed_up_tags()
     speed_up_lookups()
+    keep_event_accounts()
     make_key_ids_decodable()
     tell_deliveries()
     behaviour = Behaviour(

@@ -15,6 +15,7 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, filter_reservations, get_prefix
+from moto.events.utils import EventTemplateParser
 from moto.sns.models import sns_backends
 
 
@@ -102,6 +103,15 @@ def make_key_ids_decodable() -> None:
         return "".join(random.choices(string.ascii_uppercase + "234567", k=length))
 
     moto.iam.utils._random_uppercase_or_digit_sequence = base32_sequence
+
+
+def keep_event_accounts() -> None:
+    """Says in an event that reaches a target which account it is of; moto leaves that out."""
+    template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+    if '"account"' not in template:
+        EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template.replace(
+            '"region"', '"account": "<account>", "region"'
+        )
 
 
 def tell_deliveries() -> None:

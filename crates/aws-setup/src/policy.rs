@@ -138,10 +138,14 @@ fn doctor(plan: &Plan<'_>) -> Value {
     queues.extend(of_hubs(&|hub| Some(hub.arn("sqs", &format!("{}-dead-letters", plan.options.prefix)))));
     let mut statements = vec![json!({
         "Action": [
-            "cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus",
-            "config:DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorders",
-            "config:DescribeDeliveryChannelStatus", "config:DescribeDeliveryChannels",
-            "events:DescribeEventBus", "events:DescribeRule", "events:ListRules", "events:ListTargetsByRule",
+            "config:DescribeConfigurationRecorderStatus",
+            "config:DescribeConfigurationRecorders",
+            "config:DescribeDeliveryChannelStatus",
+            "config:DescribeDeliveryChannels",
+            "events:DescribeRule",
+            "events:ListRuleNamesByTarget",
+            "events:ListRules",
+            "events:ListTargetsByRule",
             "sts:GetCallerIdentity",
         ],
         "Effect": "Allow", "Resource": "*", "Sid": "Look",

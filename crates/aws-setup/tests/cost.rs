@@ -62,7 +62,12 @@ fn every_line_is_quantity_times_price_and_the_bill_is_their_sum() {
 #[test]
 fn events_are_counted_by_the_formula_that_is_shown() {
     let assumptions = [
-        "days=30", "deployments=10", "instances=4", "events-per-instance=8", "writes-per-deployment=20", "other-writes=100",
+        "days=30",
+        "deployments=10",
+        "instances=4",
+        "events-per-instance=8",
+        "writes-per-deployment=20",
+        "other-writes=100",
     ];
     let options = Options { recorder: Recorder::None, key: Key::None, ..Options::default() };
     let config = of_intake("{sns: {topics: [arn:aws:sns:eu-west-1:111122223333:t]}}");
