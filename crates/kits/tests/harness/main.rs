@@ -9,4 +9,7 @@ mod clouddriver;
 mod gate;
 mod intervals;
 mod layouts;
+mod profiles;
 mod service;
+#[path = "../support/mod.rs"]
+mod support;
