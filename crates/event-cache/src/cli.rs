@@ -16,6 +16,11 @@ pub(crate) mod exit {
         ExitCode::from(1)
     }
 
+    /// Nothing could be looked at: the same number as for a command line that makes no sense.
+    pub(crate) fn could_not_look() -> ExitCode {
+        ExitCode::from(2)
+    }
+
     /// The service could not be reached.
     pub(crate) fn unreachable() -> ExitCode {
         ExitCode::from(3)
@@ -69,6 +74,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  aws-event-cache ca init --config config.yaml\n  aws-event-cache ca show --folder /var/lib/aws-event-cache/ca\n  aws-event-cache ca rotate --config config.yaml            # then give ca.pem to every client\n  aws-event-cache ca rotate --config config.yaml --switch   # then restart the service"
     )]
     Ca(CaArgs),
+    /// Walk every hop from AWS to Clouddriver and say which is broken, how that is known, and what to do
+    #[command(
+        after_help = "Examples:\n  aws-event-cache doctor\n  aws-event-cache doctor --config config.yaml --server http://aws-event-cache.spinnaker:8080\n  aws-event-cache doctor --json | jq -r '.brokenHops[]'\n\nExit status: 0 nothing is broken, 1 something is, 2 nothing could be looked at.\nAWS is looked at with the usual credentials (environment, profile, role), and left out without any."
+    )]
+    Doctor(DoctorArgs),
     /// Refresh what Clouddriver knows, now, and wait until it has it
     #[command(
         after_help = "Examples:\n  aws-event-cache refresh --account prod --region us-west-2\n  aws-event-cache refresh --account prod --kind security-groups --name sg-0a1b2c3d\n  aws-event-cache refresh --kind subnets --no-wait"
@@ -144,6 +154,31 @@ pub(crate) struct ServerArgs {
     /// A file with the access token (never the token itself: command lines are visible to others)
     #[arg(long, env = "AWS_EVENT_CACHE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The configuration file of the service
+    #[arg(
+        long,
+        short,
+        env = "AWS_EVENT_CACHE_CONFIG",
+        value_name = "FILE",
+        default_value = "/etc/aws-event-cache/config.yaml"
+    )]
+    pub(crate) config: PathBuf,
+    /// Where the service listens; without it, at `server.listen` of the configuration on this machine
+    #[arg(long, env = "AWS_EVENT_CACHE_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A file with an access token of role read
+    #[arg(long, env = "AWS_EVENT_CACHE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Publish no test message to the topics
+    #[arg(long)]
+    pub(crate) no_publish: bool,
+    /// As JSON, whose form docs/doctor.md promises
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod check_config;
 mod cli;
 mod client;
 mod demo;
+mod doctor;
 mod kinds;
 mod output;
 mod refresh;
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 use aws_event_cache_sim::demo::DemoError;
 use cli::{Cli, Command, exit};
 use client::ClientError;
+use doctor::DoctorError;
 use serve::ServeError;
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Demo(args) => asking(demo::run(args)),
+        Command::Doctor(args) => asking(doctor::run(args)),
         Command::Serve(args) => asking(serve::run(args)),
     }
 }
@@ -80,6 +83,12 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let code = error.code();
         Self { error: error.into(), code }
+    }
+}
+
+impl From<DoctorError> for Failure {
+    fn from(error: DoctorError) -> Self {
+        Self { error: error.into(), code: exit::could_not_look() }
     }
 }
 

@@ -9,6 +9,7 @@ mod engine_and_store;
 mod intervals;
 mod operating;
 mod over_tcp;
+mod probes;
 mod properties;
 mod refusals;
 mod stage_contract;

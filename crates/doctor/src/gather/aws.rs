@@ -79,8 +79,10 @@ impl Aws {
             },
             Err(SdkError::DispatchFailure(failure)) if !failure.is_io() && !failure.is_timeout() => {
                 // What fails before anything is sent, and not for the network, is finding credentials.
-                let error = failure.as_connector_error().map(|error| innermost(error));
-                Identity::None(error.unwrap_or_else(|| "none were found".to_owned()))
+                let error = failure.as_connector_error().map(|error| innermost(error)).unwrap_or_default();
+                // What follows is every place that was tried, a line each.
+                let first = error.lines().next().unwrap_or_default().trim_end_matches(". Attempted:");
+                Identity::None(if first.is_empty() { "none were found" } else { first }.to_owned())
             }
             Err(error) => Identity::Refused(words(&error)),
         }
