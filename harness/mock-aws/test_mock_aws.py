@@ -339,5 +339,36 @@ class MockAwsTest(unittest.TestCase):
         self.assertEqual(400, bad[1])
 
 
+    # Feeds
+
+    def test_a_subscription_can_be_unconfirmed_and_a_delivery_fails_without_its_topic(self) -> None:
+        sns, config = self.client("sns"), self.client("config")
+        topic = sns.create_topic(Name="changes")["TopicArn"]
+        arn = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint="http://127.0.0.1:9/x")
+        arn = arn["SubscriptionArn"]
+
+        def listed() -> list[str]:
+            all_ = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+            return [one["SubscriptionArn"] for one in all_]
+
+        self.post("subscriptions", {"account": ONE, "arn": arn, "pending": True})
+        self.assertEqual(["PendingConfirmation"], listed())
+        self.post("subscriptions", {"account": ONE, "arn": arn, "pending": False})
+        self.assertEqual([arn], listed())
+
+        recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ONE}:role/config"}
+        config.put_configuration_recorder(ConfigurationRecorder=recorder)
+        channel = {"name": "default", "s3BucketName": "items", "snsTopicARN": topic}
+        config.put_delivery_channel(DeliveryChannel=channel)
+
+        def delivered() -> str:
+            status = config.describe_delivery_channel_status()["DeliveryChannelsStatus"][0]
+            return status["configStreamDeliveryInfo"]["lastStatus"]
+
+        self.assertEqual("SUCCESS", delivered())
+        sns.delete_topic(TopicArn=topic)
+        self.assertEqual("FAILURE", delivered())
+
+
 if __name__ == "__main__":
     unittest.main()
