@@ -331,22 +331,22 @@ fn the_plugin_needs_a_url_and_stands_alone() {
     let plugin = |text: &str| format!("clouddriver: {{url: http://cd:7002, lockStore: {text}}}\n");
     says(
         &plugin("{plugin: {}, redis: redis://r:6379}"),
-        "c.yaml:1:55: clouddriver.lockStore.plugin: stands beside redis: give the lock store, which can hold agents longer, or the plugin where its locks cannot be driven",
+        "c.yaml:1:56: clouddriver.lockStore.plugin: stands beside redis: give the lock store, which can hold agents longer, or the plugin where its locks cannot be driven",
     );
     says(
         &plugin("{plugin: {urls: [], secret: short}, username: u}"),
         "
-c.yaml:1:65: clouddriver.lockStore.plugin.urls: holds no URL; leave it out to use clouddriver.url
-c.yaml:1:77: clouddriver.lockStore.plugin.secret: must be at least 16 printable ASCII characters without spaces
-c.yaml:1:95: clouddriver.lockStore.username: belongs to redis or sql and has no meaning for plugin",
+c.yaml:1:63: clouddriver.lockStore.plugin.urls: holds no URL; leave it out to use clouddriver.url
+c.yaml:1:75: clouddriver.lockStore.plugin.secret: must be at least 16 printable ASCII characters without spaces
+c.yaml:1:93: clouddriver.lockStore.username: belongs to redis or sql and has no meaning for plugin",
     );
     says(
         "accounts: {discover: false, file: /x}\nclouddriver: {lockStore: {plugin: {}}}",
-        "c.yaml:2:36: clouddriver.lockStore.plugin.urls: must be given, or clouddriver.url: there is nothing to ask",
+        "c.yaml:2:35: clouddriver.lockStore.plugin.urls: must be given, or clouddriver.url: there is nothing to ask",
     );
     says(
         &plugin("{plugin: {urls: ['http://a:7002', 'http://a:7002/']}}"),
-        "c.yaml:1:65: clouddriver.lockStore.plugin.urls: holds http://a:7002/ twice",
+        "c.yaml:1:63: clouddriver.lockStore.plugin.urls: holds http://a:7002/ twice",
     );
     let (config, warnings) = parse(&plugin("{plugin: {secret: {env: PASSWORD}}}")).unwrap_or_else(|e| panic!("{e}"));
     assert!(!warnings.iter().any(|warning| warning.to_string().contains("lockStore")), "{warnings:?}");
