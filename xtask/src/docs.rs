@@ -23,10 +23,12 @@ struct Document {
     example: Option<&'static str>,
 }
 
-const DOCUMENTS: [Document; 3] = [
+const DOCUMENTS: [Document; 5] = [
     Document { package: "aws-event-cache-catalog", test: "the_document_of_kinds_is_fresh", example: Some("kinds_md") },
     Document { package: "aws-event-cache-config", test: "the_reference_page_is_fresh", example: None },
     Document { package: "aws-event-cache-api", test: "the_committed_document_is_fresh", example: None },
+    Document { package: "aws-event-cache-kits", test: "the_kinds_of_the_button_are_fresh", example: None },
+    Document { package: "aws-event-cache-aws-setup", test: "the_generated_aws_side_is_fresh", example: None },
 ];
 
 /// Writes the documents, or checks them.

@@ -8,6 +8,7 @@ mod deck;
 mod java;
 mod kits;
 mod maven;
+mod orca;
 mod plugins;
 mod python;
 mod sdks;
@@ -88,6 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<(), SetupError> {
     sdks::build()?;
     kits::build()?;
     deck::build()?;
+    orca::build()?;
     // After Deck's part, which goes into the bundle.
     plugins::build()?;
     templates::build()?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::http::Http;
 use crate::process::{Launch, Process, eventually, folder, free_port, run, with_free_port};
-use crate::{CallError, StartError, Topic};
+use crate::{CallError, StartError, Topic, find};
 
 /// What the service is told.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +93,26 @@ impl EventCache {
             let process = launch.start(folder.path().join("log"))?;
             let url = format!("http://127.0.0.1:{port}");
             Ok(Self { url, http: Http::new(), process, answering, _folder: folder })
+        })
+    }
+
+    /// Starts the program that cargo built beside the running test, with a configuration of the caller's: `config` gets the port for the API and a folder for the
+    /// store. Waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// When it is not built or does not start.
+    pub fn start_configured(config: impl Fn(u16, &Path) -> String) -> Result<Self, StartError> {
+        let program = find::service()?;
+        with_free_port(|port| {
+            let folder = folder(None)?;
+            let file = folder.path().join("config.yaml");
+            fs::write(&file, config(port, folder.path())).map_err(StartError::io("write", &file))?;
+            let mut launch = Launch::new("aws-event-cache", program.clone(), r#""listening""#);
+            launch.arguments = ["serve", "--config", &file.display().to_string()].map(str::to_owned).into();
+            let process = launch.start(folder.path().join("log"))?;
+            let url = format!("http://127.0.0.1:{port}");
+            Ok(Self { url, http: Http::new(), process, answering: None, _folder: folder })
         })
     }
 

@@ -76,6 +76,25 @@ pub(crate) fn plugin(zip: &str) -> Result<PathBuf, StartError> {
     existing("the bridge plugin", target().join("plugins").join(zip), "")
 }
 
+/// The class path of the Orca harness.
+pub(crate) fn orca_classpath(release: Release) -> Result<String, StartError> {
+    let (variable, folder) = match release {
+        Release::Spinnaker136 => ("AEC_ORCA_CLASSPATH", "orca-1.36"),
+        Release::Spinnaker128 => ("AEC_ORCA_CLASSPATH_1_28", "orca-1.28"),
+    };
+    let file = named_or("the build of the Orca harness", variable, || built().join(folder).join("classpath"))?;
+    let dependencies = std::fs::read_to_string(&file).map_err(StartError::io("read", &file))?;
+    Ok(format!("{}:{}", file.with_file_name("classes").display(), dependencies.trim()))
+}
+
+/// The service itself, for tests of other packages than its own: where cargo puts it beside the running test.
+pub(crate) fn service() -> Result<PathBuf, StartError> {
+    named_or("the service (cargo build -p aws-event-cache)", "AEC_SERVICE", || {
+        let test = env::current_exe().unwrap_or_default();
+        test.ancestors().nth(2).unwrap_or(Path::new("")).join("aws-event-cache")
+    })
+}
+
 /// What `cargo xtask setup` builds from `harness/sdks`.
 pub(crate) fn sdk(path: &str) -> Result<PathBuf, StartError> {
     existing("a program of harness/sdks", built().join("sdks").join(path), "")

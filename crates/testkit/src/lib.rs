@@ -28,6 +28,8 @@
 //! | `AEC_PYTHON` | the environment that `cargo xtask setup` makes, under `target/harness` |
 //! | `AEC_MOCK_AWS`, `AEC_HARNESS_PROXY` | `harness/` of this repository |
 //! | `AEC_HARNESS_CLASSPATH`, `AEC_HARNESS_CLASSPATH_1_28` | what `cargo xtask setup` builds, under `target/harness` |
+//! | `AEC_ORCA_CLASSPATH`, `AEC_ORCA_CLASSPATH_1_28` | the same |
+//! | `AEC_SERVICE` | `aws-event-cache` in the folder where cargo puts programs beside the running test |
 
 mod clouddriver;
 mod error;
@@ -37,6 +39,7 @@ mod host;
 mod http;
 mod mariadb;
 mod mock_aws;
+mod orca;
 mod postgres;
 mod process;
 mod redis;
@@ -51,6 +54,7 @@ pub use host::{Host, HostSettings, Service, bridge_plugin};
 pub use http::CallError;
 pub use mariadb::MariaDb;
 pub use mock_aws::{MockAccount, MockAws};
+pub use orca::{LOOPBACK_HOST, Orca, OrcaWiring};
 pub use postgres::Postgres;
 pub use process::{eventually, free_port};
 pub use redis::Redis;

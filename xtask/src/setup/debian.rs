@@ -15,7 +15,7 @@ pub(super) struct Package {
 }
 
 /// What the tests need.
-pub(super) const TESTS: [Package; 7] = [
+pub(super) const TESTS: [Package; 9] = [
     Package { name: "redis-server", present: || found("redis-server") },
     Package { name: "mariadb-server", present: || found("mariadbd") && found("mariadb-install-db") },
     Package { name: "postgresql", present: postgres },
@@ -25,6 +25,9 @@ pub(super) const TESTS: [Package; 7] = [
         name: "python3-venv",
         present: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
     },
+    // A browser for Deck's button, and what brings the libraries of its page.
+    Package { name: "chromium", present: || found("chromium") },
+    Package { name: "npm", present: || found("npm") && found("node") },
     // setpriv, which has the kernel end a server whose test was killed.
     Package { name: "util-linux", present: || found("setpriv") },
 ];
