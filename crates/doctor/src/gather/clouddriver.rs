@@ -10,13 +10,27 @@ use super::chain;
 use crate::facts::ClouddriverFacts;
 use crate::settings::Patient;
 
+/// The longest that it is waited for in all, so that the walk keeps its promise.
+const PATIENCE: Duration = Duration::from_secs(25);
+
 /// The longest that its version is waited for, which most Clouddrivers do not tell.
 const VERSION: Duration = Duration::from_secs(3);
 
 /// Asks it; gives also its accounts as it declares them.
 pub(super) async fn clouddriver(patient: &Patient) -> (ClouddriverFacts, Vec<Declared>) {
     let listed = patient.declared.iter().map(|account| (account.name.clone(), account.account.clone())).collect();
-    let mut facts = ClouddriverFacts { listed, ..ClouddriverFacts::default() };
+    let facts = ClouddriverFacts { listed, ..ClouddriverFacts::default() };
+    match tokio::time::timeout(PATIENCE, ask(patient, facts.clone())).await {
+        Ok(told) => told,
+        Err(_) => {
+            let why = format!("it did not answer within {} s", PATIENCE.as_secs());
+            let url = patient.clouddriver.as_ref().map(|settings| settings.url.clone());
+            (ClouddriverFacts { url, accounts: Some(Err(why)), ..facts }, Vec::new())
+        }
+    }
+}
+
+async fn ask(patient: &Patient, mut facts: ClouddriverFacts) -> (ClouddriverFacts, Vec<Declared>) {
     let Some(settings) = &patient.clouddriver else { return (facts, Vec::new()) };
     facts.url = Some(settings.url.clone());
     let client = match Clouddriver::new(settings) {
