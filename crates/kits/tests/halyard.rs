@@ -38,6 +38,30 @@ fn the_init_container_writes_into_the_volume_that_gate_reads_plugins_from() {
 }
 
 #[test]
+fn with_the_button_gate_loads_the_plugin_from_the_repository_that_the_init_container_makes() {
+    let init =
+        &halyard("options/button/init-containers.yml")["deploymentEnvironment"]["initContainers"]["spin-gate"][0];
+    let volumes = halyard("options/button/service-settings-gate.yml")["kubernetes"]["volumes"].clone();
+    let profile = halyard("options/button/gate-local.yml");
+    let extensibility = &profile["spinnaker"]["extensibility"];
+    assert_eq!(init["args"], json!(["repository", volumes[0]["mountPath"]]));
+    assert_eq!(init["volumeMounts"], json!([{"name": volumes[0]["id"], "mountPath": "/target"}]));
+    let list = format!("file://{}/plugins.json", volumes[0]["mountPath"].as_str().unwrap());
+    assert_eq!(extensibility["repositories"]["aws-event-cache"]["url"], list);
+    assert_eq!(volumes[1]["mountPath"], extensibility["plugins-root-path"]);
+    assert_eq!(extensibility["deck-proxy"]["plugins"]["AwsEventCache.Bridge"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        init["image"],
+        halyard("init-containers.yml")["deploymentEnvironment"]["initContainers"]["spin-gate"][0]["image"]
+    );
+    // Apart from where the plugin comes from, it is the profile without the button.
+    let mut without = profile.clone();
+    let inside = without["spinnaker"]["extensibility"].as_object_mut().unwrap();
+    inside.retain(|key, _| !["repositories", "deck-proxy"].contains(&key.as_str()));
+    assert_eq!(without, halyard("profiles/gate-local.yml"));
+}
+
+#[test]
 fn every_variable_that_a_profile_asks_for_is_set_by_service_settings() {
     let stage = source("deploy/orca/refresh-stage.yml");
     let set = |path: &str| halyard(path)["env"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();

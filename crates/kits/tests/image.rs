@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use support::{repository, run, source};
 use tempfile::TempDir;
 
@@ -49,9 +50,21 @@ fn a_service_gets_its_own_part_only() {
         let pod = Pod::new();
         pod.install(&[part]).unwrap();
         let name = format!("AwsEventCache.Bridge-{part}.zip");
-        assert_eq!(pod.names(), [name.clone()]);
+        assert_eq!(pod.names(), std::slice::from_ref(&name));
         assert_eq!(fs::read_to_string(pod.target.path().join(name)).unwrap(), format!("{part}.zip"));
     }
+}
+
+#[test]
+fn a_repository_names_the_bundle_that_is_in_it_by_the_folder_that_gate_has_it_in() {
+    let pod = Pod::new();
+    pod.install(&["repository", "/opt/gate/aws-event-cache"]).unwrap();
+    assert_eq!(pod.names(), ["AwsEventCache.Bridge-0.1.0.zip", "plugins.json"]);
+    let list: Value =
+        serde_json::from_str(&fs::read_to_string(pod.target.path().join("plugins.json")).unwrap()).unwrap();
+    let release = &list[0]["releases"][0];
+    assert_eq!((&list[0]["id"], &release["version"]), (&"AwsEventCache.Bridge".into(), &"0.1.0".into()));
+    assert_eq!(release["url"], "file:///opt/gate/aws-event-cache/AwsEventCache.Bridge-0.1.0.zip");
 }
 
 #[test]
@@ -82,7 +95,9 @@ fn a_copy_that_fails_leaves_nothing_that_could_be_taken_for_a_plugin() {
 
 #[test]
 fn a_word_that_it_does_not_know_is_refused() {
-    for arguments in [&["orca"][..], &[], &["../gate"]] {
+    for arguments in
+        [&["orca"][..], &[], &["../gate"], &["gate", "clouddriver"], &["repository"], &["repository", "here"]]
+    {
         let refused = Pod::new().install(arguments).unwrap_err();
         assert!(refused.contains("usage: install.sh gate|clouddriver|bundle"), "{refused}");
     }

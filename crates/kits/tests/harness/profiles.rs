@@ -1,10 +1,12 @@
 //! The files that the kits hand to Spinnaker's services, read by Spring as these services read them, and bound to the classes that they bind them to.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use aws_event_cache_testkit::{Host, HostSettings, bridge_plugin};
 use serde_json::{Value, json};
 
 use crate::support::{Recipe, configuration, documents, find, repository, run, source};
@@ -125,4 +127,26 @@ fn a_list_in_orcas_own_local_file_is_the_one_that_holds() {
     files.push(("orca-local.yml".to_owned(), "webhook: {preconfigured: [{type: ourOwn}]}\n".to_owned()));
     assert!(files.iter().any(|(path, _)| Path::new(path).starts_with("aws-event-cache")));
     assert_eq!(loaded("hosts/gate-7.254.0", "orca", &files, &[STAGE])[STAGE], "ourOwn");
+}
+
+/// As Halyard's option for the button has it: Gate loads from a repository that the init container's script has made.
+#[test]
+fn gate_loads_the_plugin_from_the_repository_of_the_init_container() {
+    let pod = tempfile::tempdir().unwrap();
+    let at = pod.path().display().to_string();
+    let bundle = bridge_plugin(None).unwrap();
+    let mut script = Command::new("sh");
+    script.arg(repository().join("deploy/image/install.sh")).args(["repository", &at]);
+    run(script.env("FROM", bundle.parent().unwrap()).env("TARGET", &at)).unwrap();
+    for host in [Host::GateOldest, Host::GateNewest] {
+        let list = format!("--spinnaker.extensibility.repositories.aws-event-cache.url=file://{at}/plugins.json");
+        let arguments = [list.as_str(), "--spinnaker.extensibility.repositories.aws-event-cache.enabled=true"];
+        let settings = HostSettings { plugins: &[], arguments: &arguments, environment: &[], jvm: &[] };
+        let gate = host.start(&settings).unwrap();
+        assert!(
+            gate.log().contains("aws-event-cache bridge: POST /webhooks/aws-event-cache goes to"),
+            "{}",
+            gate.log()
+        );
+    }
 }
