@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.core.env.Environment;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -42,11 +41,11 @@ public class AgentController {
   private final RemoteIntervalProvider intervals;
   private final byte[] secret;
 
-  public AgentController(AgentLauncher launcher, AgentRuns runs, RemoteIntervalProvider intervals, Environment environment) {
+  public AgentController(AgentLauncher launcher, AgentRuns runs, RemoteIntervalProvider intervals, ServiceAddress service) {
     this.launcher = launcher;
     this.runs = runs;
     this.intervals = intervals;
-    this.secret = ServiceAddress.from(environment).secret().getBytes(StandardCharsets.UTF_8);
+    this.secret = service.secret().getBytes(StandardCharsets.UTF_8);
     log.info(
         "aws-event-cache bridge: agents can be run through POST /aws-event-cache/agents/run, {} a secret",
         secret.length == 0 ? "without" : "with");

@@ -143,10 +143,10 @@ public class AgentLauncher {
     if (until == null || until - System.nanoTime() < 0 || runs.of(type).running) {
       return false;
     }
-    if (way(cats().getAgentScheduler()) == Way.BY_INTERVAL) {
-      return true;
-    }
     try {
+      if (way(cats().getAgentScheduler()) == Way.BY_INTERVAL) {
+        return true;
+      }
       dropLock(agent);
     } catch (RuntimeException e) {
       // Thrown on, it would end the scheduler's tick, and with it the runs of all other agents.

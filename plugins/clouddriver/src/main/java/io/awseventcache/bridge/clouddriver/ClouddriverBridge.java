@@ -1,6 +1,7 @@
 package io.awseventcache.bridge.clouddriver;
 
 import com.netflix.spinnaker.kork.plugins.api.spring.PrivilegedSpringPlugin;
+import io.awseventcache.bridge.service.ServiceAddress;
 import java.util.List;
 import org.pf4j.PluginWrapper;
 import org.slf4j.Logger;
@@ -24,6 +25,7 @@ public class ClouddriverBridge extends PrivilegedSpringPlugin {
       List<BeanDefinition> beans =
           List.of(
               primaryBeanDefinitionFor(RemoteIntervalProvider.class),
+              beanDefinitionFor(ServiceAddress.class),
               beanDefinitionFor(AgentRuns.class),
               beanDefinitionFor(AgentLauncher.class),
               beanDefinitionFor(AgentController.class));

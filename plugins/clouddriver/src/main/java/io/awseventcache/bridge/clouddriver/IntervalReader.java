@@ -94,7 +94,7 @@ final class IntervalReader {
     } catch (IOException | RuntimeException e) {
       // What was said before holds until its time is over.
       if (!Boolean.FALSE.equals(well)) {
-        log.warn("aws-event-cache bridge: no intervals from {}, Clouddriver's own hold soon: {}", source, e.toString());
+        log.warn("aws-event-cache bridge: no intervals from {}, so Clouddriver's own apply soon: {}", source, e.toString());
       }
       well = false;
     }

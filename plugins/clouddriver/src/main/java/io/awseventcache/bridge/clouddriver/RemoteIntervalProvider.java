@@ -34,11 +34,11 @@ public class RemoteIntervalProvider implements AgentIntervalProvider, Disposable
   private final long capMillis;
   private volatile AgentIntervalProvider stock;
 
-  public RemoteIntervalProvider(ListableBeanFactory beans, AgentLauncher launcher, Environment environment) {
+  public RemoteIntervalProvider(ListableBeanFactory beans, AgentLauncher launcher, ServiceAddress service, Environment environment) {
     this.beans = beans;
     this.launcher = launcher;
     this.capMillis = 1_000 * cap(environment.getProperty("aws-event-cache.max-interval-seconds"));
-    this.reader = new IntervalReader(ServiceAddress.from(environment));
+    this.reader = new IntervalReader(service);
     reader.start();
   }
 

@@ -1,6 +1,7 @@
 package io.awseventcache.bridge.gate;
 
 import com.netflix.spinnaker.kork.plugins.api.spring.PrivilegedSpringPlugin;
+import io.awseventcache.bridge.service.ServiceAddress;
 import org.pf4j.PluginWrapper;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +19,7 @@ public class GateBridge extends PrivilegedSpringPlugin {
   @Override
   public void registerBeanDefinitions(BeanDefinitionRegistry registry) {
     try {
+      registerBean(beanDefinitionFor(ServiceAddress.class), registry);
       registerBean(beanDefinitionFor(SnsRelayController.class), registry);
     } catch (ClassNotFoundException | LinkageError e) {
       // Thrown on, it would keep the whole service from starting.

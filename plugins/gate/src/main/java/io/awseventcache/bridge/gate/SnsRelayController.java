@@ -6,7 +6,6 @@ import java.io.InputStream;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.core.env.Environment;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.PostMapping;
@@ -29,8 +28,8 @@ public class SnsRelayController {
 
   private final Relay relay;
 
-  public SnsRelayController(Environment environment) {
-    this.relay = new Relay(ServiceAddress.from(environment));
+  public SnsRelayController(ServiceAddress service) {
+    this.relay = new Relay(service);
     if (relay.target() != null) {
       log.info("aws-event-cache bridge: POST /webhooks/aws-event-cache goes to {}", relay.target());
     }

@@ -26,21 +26,16 @@ public final class ServiceAddress {
   /** Empty if there is none. */
   private final String secret;
 
-  private ServiceAddress(String base, String secret) {
-    this.base = base;
-    this.secret = secret;
-  }
-
   /** Reads {@code aws-event-cache.base-url} and {@code aws-event-cache.secret}, or the environment variables of these names in capitals. */
-  public static ServiceAddress from(Environment environment) {
-    String base = environment.getProperty("aws-event-cache.base-url", "").strip();
-    String secret = environment.getProperty("aws-event-cache.secret", "").strip();
-    String usable = base(base.isEmpty() ? DEFAULT_BASE : base);
-    if (!isHeaderValue(secret)) {
+  public ServiceAddress(Environment environment) {
+    String given = environment.getProperty("aws-event-cache.base-url", "").strip();
+    String usable = base(given.isEmpty() ? DEFAULT_BASE : given);
+    secret = environment.getProperty("aws-event-cache.secret", "").strip();
+    boolean sendable = isHeaderValue(secret);
+    if (!sendable) {
       log.error("aws-event-cache.secret cannot be used: it must be printable ASCII without blanks. Nothing is handed over.");
-      return new ServiceAddress(null, secret);
     }
-    return new ServiceAddress(usable, secret);
+    base = sendable ? usable : null;
   }
 
   /** The URL of a path of the service; null if the settings cannot be used. */
