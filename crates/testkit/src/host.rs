@@ -93,7 +93,7 @@ impl Host {
         // Spring's line "Started GateHost in 3.1 seconds".
         let ready = if self == Self::Clouddriver { "Started ClouddriverHost in" } else { "Started GateHost in" };
         let mut launch = Launch::new(self.name(), java, ready);
-        launch.arguments = ["-Xmx256m", "-XX:TieredStopAtLevel=1"].map(str::to_owned).into();
+        launch.arguments = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"].map(str::to_owned).into();
         launch.arguments.extend(settings.jvm.iter().map(|&argument| argument.to_owned()));
         // As system properties: arguments come before them.
         launch.arguments.extend([

@@ -69,7 +69,9 @@ fn deck(zip: &Path) -> Result<String, SetupError> {
 fn bundles(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     files
-        .filter(|file| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"AwsEventCache.Bridge-")))
+        .filter(|file| {
+            file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"AwsEventCache.Bridge-"))
+        })
         .collect()
 }
 

@@ -131,6 +131,9 @@ fn no_class_needs_what_differs_between_releases() {
 #[test]
 fn each_part_is_its_classes_and_a_manifest_and_nothing_else() {
     let folder = unpacked();
+    for part in ["gate.zip", "clouddriver.zip", "deck.zip"] {
+        assert!(folder.path().join(part).is_file(), "{part} is not in the bundle");
+    }
     for (part, class) in [("gate", "gate.GateBridge"), ("clouddriver", "clouddriver.ClouddriverBridge")] {
         let root = folder.path().join(part);
         let own = root.join("classes/io/awseventcache/bridge");

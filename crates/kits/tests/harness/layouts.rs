@@ -37,7 +37,11 @@ fn the_services_own_zip_is_enough_and_the_address_may_come_from_the_environment(
         "Start plugin 'AwsEventCache.Bridge@0.1.0'",
         &format!("POST {PATH} goes to {url}/v1/sns"),
     ] {
-        checks.check(&format!("the log has the line that the handbook shows: {line}"), gate.log().contains(line), "");
+        checks.check(
+            &format!("the log has the line that the handbook shows: {line}"),
+            gate.log().contains(line),
+            "it has not",
+        );
     }
     let unpacked = gate.plugins().join("gate/classes/META-INF/MANIFEST.MF");
     checks.check("it is unpacked beside itself", unpacked.is_file(), unpacked);
@@ -50,7 +54,7 @@ fn clouddrivers_part_alone_does_nothing_in_gate_and_lets_it_start() {
     let mut checks = Checks::default();
     checks.equal("there is no relay", &status(&gate), &404);
     let said = gate.log().contains("this part is not for this service and does nothing here");
-    checks.check("the log says why", said, "");
+    checks.check("the log says why", said, "it does not");
     checks.end(&gate.log());
 }
 
@@ -61,23 +65,26 @@ fn a_plugin_that_is_switched_off_is_not_there() {
     let gate = gate(&[&bundle], &[off], &[]);
     let mut checks = Checks::default();
     checks.equal("there is no relay", &status(&gate), &404);
-    checks.check("the log says so", gate.log().contains("Plugin 'AwsEventCache.Bridge@0.1.0' is disabled"), "");
+    let said = gate.log().lines().any(|line| line.contains("AwsEventCache.Bridge") && line.ends_with("is disabled"));
+    checks.check("the log says so", said, "it does not");
     checks.end(&gate.log());
 }
 
 #[test]
 fn settings_that_cannot_be_used_are_said_once_and_every_message_is_503() {
     let bundle = bridge_plugin(None).unwrap();
-    for (setting, word) in [
-        ("--aws-event-cache.base-url=not a url", "aws-event-cache.base-url cannot be used"),
-        ("--aws-event-cache.base-url=ftp://127.0.0.1", "aws-event-cache.base-url cannot be used"),
-        ("--aws-event-cache.base-url=http://ann:hidden-word@127.0.0.1", "aws-event-cache.base-url cannot be used"),
-        ("--aws-event-cache.secret=hidden-word\u{e9}", "aws-event-cache.secret cannot be used"),
+    let url = "aws-event-cache.base-url cannot be used";
+    let secret = "aws-event-cache.secret cannot be used";
+    for (settings, said) in [
+        (&["--aws-event-cache.base-url=http://ann:hidden-word@127.0.0.1"][..], &[url][..]),
+        (&["--aws-event-cache.base-url=not a url", "--aws-event-cache.secret=hidden-word\u{e9}"], &[url, secret]),
     ] {
-        let gate = gate(&[&bundle], &[setting], &[]);
+        let gate = gate(&[&bundle], settings, &[]);
         let mut checks = Checks::default();
-        checks.equal(setting, &status(&gate), &503);
-        checks.equal("it is said once", &gate.log().matches(word).count(), &1);
+        checks.equal(settings[0], &status(&gate), &503);
+        for line in said {
+            checks.equal(line, &gate.log().matches(line).count(), &1);
+        }
         checks.check("what may be secret is not repeated", !gate.log().contains("hidden-word"), "it is");
         checks.end(&gate.log());
     }
