@@ -74,6 +74,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  aws-event-cache ca init --config config.yaml\n  aws-event-cache ca show --folder /var/lib/aws-event-cache/ca\n  aws-event-cache ca rotate --config config.yaml            # then give ca.pem to every client\n  aws-event-cache ca rotate --config config.yaml --switch   # then restart the service"
     )]
     Ca(CaArgs),
+    /// Print what AWS needs so that it tells of changes: CloudFormation, Terraform or policies, for your accounts, regions and kinds
+    #[command(
+        after_help = "Examples:\n  aws-event-cache aws-setup cloudformation --config config.yaml --out aws/\n  aws-event-cache aws-setup terraform --config config.yaml --endpoint https://gate.example.com/webhooks/aws-event-cache --out aws/\n  aws-event-cache aws-setup policy --config config.yaml --only reader.json"
+    )]
+    AwsSetup(AwsSetupArgs),
+    /// Estimate what the events cost at AWS in a month, and how many calls they save, with every price and assumption
+    #[command(
+        after_help = "Examples:\n  aws-event-cache cost --config config.yaml\n  aws-event-cache cost --config config.yaml --assume deployments=200 --price config-item=0.0027\n  aws-event-cache cost --config config.yaml --recorder create --json | jq .usd"
+    )]
+    Cost(CostArgs),
     /// Walk every hop from AWS to Clouddriver and say which is broken, how that is known, and what to do
     #[command(
         after_help = "Examples:\n  aws-event-cache doctor\n  aws-event-cache doctor --config config.yaml --server http://aws-event-cache.spinnaker:8080\n  aws-event-cache doctor --json | jq -r '.brokenHops[]'\n\nExit status: 0 nothing is broken, 1 something is, 2 nothing could be looked at.\nAWS is looked at with the usual credentials (environment, profile, role), and left out without any."
@@ -276,6 +286,100 @@ pub(crate) struct CaRotateArgs {
     /// The second step: every client trusts the new root by now, so use it
     #[arg(long)]
     pub(crate) switch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AwsSetupArgs {
+    #[command(subcommand)]
+    pub(crate) command: AwsSetupCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AwsSetupCommand {
+    /// A template for the hub, one for members (as a StackSet or stack by stack), and the commands that deploy them
+    #[command(
+        after_help = "Examples:\n  aws-event-cache aws-setup cloudformation --config config.yaml --out aws/\n  aws-event-cache aws-setup cloudformation --config config.yaml --only member.yaml > member.yaml"
+    )]
+    Cloudformation(AwsSetupFormArgs),
+    /// Modules for hub and member, and a root that makes them in your accounts and regions
+    #[command(
+        after_help = "Examples:\n  aws-event-cache aws-setup terraform --config config.yaml --out aws/\n  aws-event-cache aws-setup terraform --config config.yaml --recorder create --organization o-a1b2c3d4e5 --out aws/"
+    )]
+    Terraform(AwsSetupFormArgs),
+    /// The policies alone: of the service's own role, of topic, queues, bus and key, and of whoever runs `doctor`
+    #[command(
+        after_help = "Examples:\n  aws-event-cache aws-setup policy --config config.yaml\n  aws-event-cache aws-setup policy --config config.yaml --only reader.json"
+    )]
+    Policy(AwsSetupFormArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AwsSetupFormArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Write files into this folder instead of printing them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Only this file, such as member.yaml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) only: Option<String>,
+    /// The HTTPS address that SNS is to deliver to; without one the topic is made and nothing is subscribed yet
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Let every account of this organization send, beside those of the configuration
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: Option<String>,
+    /// AWS Config: forward the items of the recorder that there is, make one, or do without
+    #[arg(long, value_enum, default_value = "existing")]
+    pub(crate) recorder: RecorderArg,
+    /// Which calls are forwarded
+    #[arg(long, value_enum, default_value = "all")]
+    pub(crate) writes: WritesArg,
+    /// Encryption of topic and queues: create (a KMS key), none (queues by SQS's own keys, the topic not), or the ARN of a KMS key
+    #[arg(long, value_name = "KEY", default_value = "create")]
+    pub(crate) key: String,
+    /// Beginning of the names of everything that is made
+    #[arg(long, default_value = "aws-event-cache")]
+    pub(crate) prefix: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RecorderArg {
+    /// The account records already
+    Existing,
+    /// A recorder and a delivery channel, for the types in use
+    Create,
+    /// Without AWS Config
+    None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WritesArg {
+    /// Every write of the services in use but those that change nothing of ours: new APIs are heard of, too
+    All,
+    /// Only those that the catalogue lists by name
+    Known,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// AWS Config, as for aws-setup: items cost only where a recorder is made for us
+    #[arg(long, value_enum, default_value = "existing")]
+    pub(crate) recorder: RecorderArg,
+    /// Encryption, as for aws-setup
+    #[arg(long, value_name = "KEY", default_value = "create")]
+    pub(crate) key: String,
+    /// Another price, such as config-item=0.0027; may be given several times
+    #[arg(long = "price", value_name = "NAME=DOLLARS")]
+    pub(crate) prices: Vec<String>,
+    /// Another assumption, such as deployments=200; may be given several times
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub(crate) assume: Vec<String>,
+    /// As JSON, everything
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

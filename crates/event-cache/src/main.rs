@@ -1,9 +1,11 @@
 //! The `aws-event-cache` binary: configuration, wiring, signals and subcommands. What is decided lives in the crates.
 
+mod aws_setup;
 mod ca;
 mod check_config;
 mod cli;
 mod client;
+mod cost;
 mod demo;
 mod doctor;
 mod kinds;
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
         Command::Status(args) => asking(status::run(args)),
         Command::Savings(args) => asking(savings::run(args)),
         Command::Ca(args) => ca::run(&args.command),
+        Command::AwsSetup(args) => aws_setup::run(&args),
+        Command::Cost(args) => cost::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Demo(args) => asking(demo::run(args)),

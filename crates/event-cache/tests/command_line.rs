@@ -16,8 +16,21 @@ use support::service::{command, prepared, signal};
 use support::sns::TOPIC;
 use support::{catalog, eventually, now};
 
-const COMMANDS: [&str; 10] =
-    ["demo", "serve", "check-config", "status", "savings", "ca", "refresh", "kinds", "replay", "completion"];
+const COMMANDS: [&str; 13] = [
+    "demo",
+    "serve",
+    "check-config",
+    "status",
+    "savings",
+    "ca",
+    "aws-setup",
+    "cost",
+    "doctor",
+    "refresh",
+    "kinds",
+    "replay",
+    "completion",
+];
 
 fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
