@@ -1,6 +1,5 @@
 //! What docs/refresh.md tells people to write and to run.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -33,7 +32,7 @@ pub fn hosts() -> Vec<(String, bool, bool)> {
     let rows =
         page.lines().skip_while(|line| !line.starts_with("| host |")).skip(2).take_while(|line| line.starts_with('|'));
     let cells = |row: &str| row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
-    rows.map(|row| cells(row)).map(|cells| (cells[1].clone(), cells[2] == "passes", cells[3] == "passes")).collect()
+    rows.map(cells).map(|cells| (cells[1].clone(), cells[2] == "passes", cells[3] == "passes")).collect()
 }
 
 /// Runs a block as a person would: in the repository, with the variables that the page names. Gives what it printed.
@@ -68,6 +67,6 @@ pub fn check_spin(line: &str) {
     for pair in words[3..].chunks(2) {
         assert!(flags.contains(&pair[0]) && pair.len() == 2, "{line}: {pair:?}");
         let is_file = pair[0] == "--file";
-        assert!(!is_file || Path::new(&repository()).join(pair[1]).is_file(), "{line}");
+        assert!(!is_file || repository().join(pair[1]).is_file(), "{line}");
     }
 }
