@@ -124,13 +124,27 @@ pub(crate) struct RecorderFacts {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct RulesFacts {
     pub(crate) feeding: Vec<RuleFacts>,
+    /// Of the buses to which those forward, the ones of our own account that were looked at.
+    pub(crate) hubs: Vec<HubFacts>,
+}
+
+/// An event bus to which rules forward.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct HubFacts {
+    /// The bus, as an ARN.
+    pub(crate) bus: String,
+    /// Its rules that lead to a feed of ours.
+    pub(crate) feeding: Vec<RuleFacts>,
 }
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct RuleFacts {
     pub(crate) name: String,
+    pub(crate) arn: String,
     pub(crate) enabled: bool,
+    /// The topic or queue of ours that is its target; `None` for one that forwards.
+    pub(crate) target: Option<String>,
     /// Its event pattern.
     pub(crate) pattern: Option<Value>,
     /// Its schedule.
@@ -143,8 +157,10 @@ pub(crate) struct RuleFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct TopicFacts {
     pub(crate) arn: String,
-    /// Accounts whose EventBridge is to publish to it, each with its region.
-    pub(crate) publishers: Vec<Place>,
+    /// Its account.
+    pub(crate) account: AccountId,
+    /// The rules that publish to it, as ARNs; empty when they could not be seen.
+    pub(crate) publishers: Vec<String>,
     pub(crate) attributes: Seen<TopicAttributes>,
     pub(crate) subscriptions: Seen<Vec<SubscriptionFacts>>,
     /// What a subscription of ours may look like.

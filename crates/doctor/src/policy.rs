@@ -15,8 +15,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) resource: &'a str,
     /// On whose behalf: `aws:SourceAccount`.
     pub(crate) source_account: &'a str,
-    /// On behalf of which resource: `aws:SourceArn`.
-    pub(crate) source_arn: &'a str,
+    /// On behalf of which resource: `aws:SourceArn`; `None` when that is not known.
+    pub(crate) source_arn: Option<&'a str>,
 }
 
 /// Whether the policy admits it: an allowing statement that fits, and no denying one.
@@ -72,7 +72,10 @@ fn one_condition(operator: &str, key: &str, values: &Value, ask: &Ask<'_>) -> Tr
     let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
     let actual = match key.to_ascii_lowercase().as_str() {
         "aws:sourceaccount" => ask.source_account,
-        "aws:sourcearn" => ask.source_arn,
+        "aws:sourcearn" => match ask.source_arn {
+            Some(arn) => arn,
+            None => return Tri::Unsure,
+        },
         // Services call over TLS.
         "aws:securetransport" => "true",
         // The condition of a topic's first policy; calls of services carry no such key.
@@ -120,7 +123,7 @@ mod tests {
             action: "sns:Publish",
             resource: TOPIC,
             source_account: "111122223333",
-            source_arn: "arn:aws:events:eu-west-1:111122223333:rule/writes",
+            source_arn: Some("arn:aws:events:eu-west-1:111122223333:rule/writes"),
         }
     }
 
@@ -145,6 +148,19 @@ mod tests {
             "ArnLike": {"aws:SourceArn": "arn:aws:events:*:111122223333:rule/*"}
         }});
         assert_eq!(judged(allow(narrow)), Tri::Yes);
+    }
+
+    #[test]
+    fn a_policy_for_one_rule_admits_that_rule_only_and_is_open_when_the_rule_is_not_known() {
+        let only = |rule: &str| {
+            allow(
+                json!({"Condition": {"ArnEquals": {"aws:SourceArn": format!("arn:aws:events:eu-west-1:111122223333:rule/{rule}")}}}),
+            )
+        };
+        assert_eq!(judged(only("writes")), Tri::Yes);
+        assert_eq!(judged(only("hub/to-service")), Tri::No);
+        let policy = json!({"Statement": [only("hub/to-service")]});
+        assert_eq!(admits(&policy, &Ask { source_arn: None, ..ask() }), Tri::Unsure);
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(crate) async fn gather(patient: &Patient, clock: &Clock) -> Facts {
     );
     let store = store::store(&patient.store, answers);
     let queues = with_topics(queues, &topics);
+    let topics = with_publishers(topics, &places);
     Facts {
         now: clock.now(),
         doubts: patient.doubts.clone(),
@@ -107,7 +108,7 @@ async fn look_at_places(
         async move {
             let (recorder, rules) = futures::join!(
                 within(recorders::recorder(aws, &place.region)),
-                within(rules::rules(aws, &place.region, feeds)),
+                within(rules::rules(aws, &place, feeds)),
             );
             PlaceFacts { place, recorder, rules, kinds }
         }
@@ -124,7 +125,8 @@ async fn look_at_topics(aws: Option<&Aws>, patient: &Patient) -> Vec<TopicFacts>
             None => (Err(Unseen::NoCredentials), Err(Unseen::NoCredentials)),
         };
         TopicFacts {
-            publishers: vec![Place::new(topic.account, topic.region)],
+            account: topic.account,
+            publishers: Vec::new(),
             arn: topic.arn,
             attributes,
             subscriptions,
@@ -143,6 +145,19 @@ async fn look_at_queues(aws: Option<&Aws>, patient: &Patient) -> Vec<QueueFacts>
         QueueFacts { arn: queue.arn, topics: Vec::new(), attributes }
     };
     stream::iter(patient.queues.clone()).map(look).buffered(AT_A_TIME).collect().await
+}
+
+/// The rules whose target a topic is, wherever they were seen.
+fn with_publishers(mut topics: Vec<TopicFacts>, places: &[PlaceFacts]) -> Vec<TopicFacts> {
+    for rules in places.iter().filter_map(|place| place.rules.as_ref().ok()) {
+        for rule in rules.feeding.iter().chain(rules.hubs.iter().flat_map(|hub| &hub.feeding)) {
+            let target = topics.iter_mut().find(|topic| rule.target.as_ref() == Some(&topic.arn));
+            if let Some(topic) = target.filter(|topic| !topic.publishers.contains(&rule.arn)) {
+                topic.publishers.push(rule.arn.clone());
+            }
+        }
+    }
+    topics
 }
 
 /// The topics that have a subscription to a queue are those that write to it.

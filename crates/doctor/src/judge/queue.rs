@@ -65,7 +65,7 @@ fn of_policy(queue: &QueueFacts, attributes: &QueueAttributes, topic: &str) -> O
         action: "sqs:SendMessage",
         resource: &queue.arn,
         source_account: topic.split(':').nth(4).unwrap_or_default(),
-        source_arn: topic,
+        source_arn: Some(topic),
     };
     let hop = Hop::Queue;
     match attributes.policy.as_ref().map_or(Tri::No, |policy| admits(policy, &ask)) {

@@ -30,7 +30,9 @@ fn place() -> Place {
 }
 
 fn rule(name: &str, pattern: Option<Value>, schedule: Option<&str>) -> RuleFacts {
-    RuleFacts { name: name.into(), enabled: true, pattern, schedule: schedule.map(str::to_owned), bus: None }
+    let arn = format!("arn:aws:events:eu-west-1:111122223333:rule/{name}");
+    let schedule = schedule.map(str::to_owned);
+    RuleFacts { name: name.into(), arn, enabled: true, target: Some(TOPIC.into()), pattern, schedule, bus: None }
 }
 
 fn allow(service: &str, action: &str, resource: &str) -> Value {
@@ -52,6 +54,7 @@ fn place_facts() -> PlaceFacts {
                 rule("writes", Some(json!({"source": ["aws.test"]})), None),
                 rule("heartbeat", None, Some("rate(1 minute)")),
             ],
+            hubs: Vec::new(),
         }),
         kinds: vec![KindEvents { kind: "widget".into(), events: vec![event] }],
     }
@@ -67,7 +70,8 @@ fn topic_facts() -> TopicFacts {
     let sqs = SubscriptionFacts { protocol: "sqs".into(), endpoint: QUEUE.into(), ..SubscriptionFacts::default() };
     TopicFacts {
         arn: TOPIC.into(),
-        publishers: vec![place()],
+        account: account(),
+        publishers: vec!["arn:aws:events:eu-west-1:111122223333:rule/writes".into()],
         attributes: Ok(TopicAttributes {
             policy: Some(allow("events.amazonaws.com", "sns:Publish", TOPIC)),
             signature_version: Some("2".into()),
@@ -328,6 +332,57 @@ fn rules_that_are_missing_in_one_region_do_not_excuse_silence_in_another() {
         status["places"].as_array_mut().unwrap().push(other);
     }
     assert_eq!(judge(&facts).broken(), [Hop::Rules, Hop::Heartbeat]);
+}
+
+/// Rules that forward to a bus of the same account, and there one that leads to the topic: as `aws-setup` makes it.
+fn by_a_hub() -> Facts {
+    let mut facts = healthy();
+    let bus = "arn:aws:events:eu-west-1:111122223333:event-bus/hub".to_owned();
+    let rules = facts.places[0].rules.as_mut().unwrap();
+    for rule in &mut rules.feeding {
+        rule.target = None;
+        rule.bus = Some(bus.clone());
+    }
+    let mut to_service = rule("to-service", Some(json!({"account": [{"exists": true}]})), None);
+    to_service.arn = "arn:aws:events:eu-west-1:111122223333:rule/hub/to-service".into();
+    facts.topics[0].publishers = vec![to_service.arn.clone()];
+    let mut policy = allow("events.amazonaws.com", "sns:Publish", TOPIC);
+    policy["Statement"][0]["Condition"] = json!({"ArnEquals": {"aws:SourceArn": to_service.arn}});
+    facts.topics[0].attributes.as_mut().unwrap().policy = Some(policy);
+    facts.places[0].kinds[0].events[0]["account"] = json!("111122223333");
+    facts.places[0].rules.as_mut().unwrap().hubs = vec![HubFacts { bus, feeding: vec![to_service] }];
+    facts
+}
+
+#[test]
+fn a_hub_between_rules_and_topic_is_looked_at_too() {
+    let report = judge(&by_a_hub());
+    assert_eq!(report.broken(), [], "{}", report.to_text());
+    assert!(
+        !report.findings.iter().any(|f| f.hop == Hop::Rules && f.verdict.as_str() != "good"),
+        "{}",
+        report.to_text()
+    );
+    let broken = |change: fn(&mut HubFacts)| {
+        let mut facts = by_a_hub();
+        change(&mut facts.places[0].rules.as_mut().unwrap().hubs[0]);
+        let report = judge(&facts);
+        codes_of_broken(&report).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(broken(|hub| hub.feeding.clear()), [codes::RULES_MISSING]);
+    assert_eq!(broken(|hub| hub.feeding[0].enabled = false), [codes::RULE_DISABLED]);
+    let mut narrow = by_a_hub();
+    narrow.places[0].rules.as_mut().unwrap().hubs[0].feeding[0].pattern = Some(json!({"account": ["999988887777"]}));
+    assert!(judge(&narrow).findings.iter().any(|f| f.code == codes::RULES_MISS_KINDS));
+}
+
+#[test]
+fn a_policy_for_one_rule_is_no_fault_where_the_rules_cannot_be_seen() {
+    let mut facts = by_a_hub();
+    facts.topics[0].publishers.clear();
+    assert_eq!(judge(&facts).broken(), []);
+    facts.topics[0].publishers = vec!["arn:aws:events:eu-west-1:111122223333:rule/other".into()];
+    assert_eq!(codes_of_broken(&judge(&facts)), [codes::TOPIC_POLICY_REFUSES]);
 }
 
 #[test]

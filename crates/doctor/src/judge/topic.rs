@@ -60,26 +60,29 @@ fn of_attributes(topic: &TopicFacts, attributes: &TopicAttributes) -> Vec<Findin
     findings
 }
 
+/// Rules are asked for one by one, since a policy may admit a single one; where none could be seen, what depends on the rule is left open.
 fn of_policy(topic: &TopicFacts, attributes: &TopicAttributes) -> Option<Finding> {
     let hop = Hop::Topic;
-    let mut refused = Vec::new();
-    let mut unclear = Vec::new();
-    for publisher in &topic.publishers {
-        let (region, account) = (publisher.region.as_str(), publisher.account.as_str());
-        let partition = topic.arn.split(':').nth(1).unwrap_or("aws");
-        let rule = format!("arn:{partition}:events:{region}:{account}:rule/any");
+    let judge = |rule: Option<&str>| {
         let ask = Ask {
             service: "events.amazonaws.com",
             action: "sns:Publish",
             resource: &topic.arn,
-            source_account: account,
-            source_arn: &rule,
+            source_account: topic.account.as_str(),
+            source_arn: rule,
         };
-        match attributes.policy.as_ref().map_or(Tri::No, |policy| admits(policy, &ask)) {
+        attributes.policy.as_ref().map_or(Tri::No, |policy| admits(policy, &ask))
+    };
+    let (mut refused, mut unclear) = (Vec::new(), Vec::new());
+    for rule in &topic.publishers {
+        match judge(Some(rule)) {
             Tri::Yes => {}
-            Tri::No => refused.push(account),
-            Tri::Unsure => unclear.push(account),
+            Tri::No => refused.push(rule.as_str()),
+            Tri::Unsure => unclear.push(rule.as_str()),
         }
+    }
+    if topic.publishers.is_empty() && judge(None) == Tri::No {
+        refused.push("any rule");
     }
     if !refused.is_empty() {
         let saw = format!("its policy does not let EventBridge publish for: {}", refused.join(", "));

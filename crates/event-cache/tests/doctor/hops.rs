@@ -1,13 +1,13 @@
 //! Breaks one hop after the other, looks what `doctor` says, and mends it again.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::{QUEUE, allow};
 use crate::clouddriver::{Tells, account};
 use crate::relay::Leads;
 use crate::support::service::prepared;
 use crate::support::sns::TOPIC;
-use crate::world::{ACCOUNT, World, nobody};
+use crate::world::{ACCOUNT, REGION, World, nobody};
 
 /// A break in what surrounds the service, how it is mended, and what must be said of it.
 struct Case {
@@ -106,6 +106,7 @@ async fn every_break_is_found_and_named_and_nothing_else_is_blamed() {
         (case.mend)(&world);
     }
     at_eventbridge_and_config(&world).await;
+    by_a_hub(&world).await;
     by_configuration(&world).await;
     on_the_way_in(&mut world).await;
     several_at_once(&world).await;
@@ -142,6 +143,48 @@ async fn at_eventbridge_and_config(world: &World) {
     assert!(told.with("warning").contains(&("rules".to_owned(), "rules-miss-kinds".to_owned())), "{:#}", told.report);
     let all = json!({"source": [{"prefix": "aws."}]}).to_string();
     aws.events("PutRule", json!({"Name": "writes", "EventPattern": all})).await;
+}
+
+/// As `aws-setup` makes it: the rules forward to a bus, and one rule of that bus may publish to the topic.
+async fn by_a_hub(world: &World) {
+    let aws = &world.aws;
+    let bus = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/hub");
+    let rule = format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/hub/to-service");
+    let on_bus = |more: Value| {
+        let mut body = json!({"EventBusName": "hub"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    aws.events("CreateEventBus", json!({"Name": "hub"})).await;
+    let pattern = json!({"account": [ACCOUNT]}).to_string();
+    aws.events("PutRule", on_bus(json!({"Name": "to-service", "EventPattern": pattern}))).await;
+    for name in ["writes", "heartbeat"] {
+        aws.no_target(name).await;
+        let target = json!({"Id": "hub", "Arn": bus, "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/forward")});
+        aws.events("PutTargets", json!({"Rule": name, "Targets": [target]})).await;
+    }
+    world.doctor().await.must_break("the bus leads nowhere", &[("rules", "rules-missing")]);
+
+    aws.events("PutTargets", on_bus(json!({"Rule": "to-service", "Targets": [{"Id": "topic", "Arn": TOPIC}]}))).await;
+    let mut policy: Value = serde_json::from_str(&allow("events.amazonaws.com", "sns:Publish", TOPIC)).unwrap();
+    policy["Statement"][0]["Condition"] = json!({"ArnEquals": {"aws:SourceArn": rule}});
+    aws.topic("Policy", &policy.to_string());
+    let told = world.doctor().await;
+    told.must_break("all is well by a hub", &[]);
+    assert!(told.with("good").contains(&("rules".to_owned(), "rules-feed".to_owned())), "{:#}", told.report);
+
+    aws.events("DisableRule", on_bus(json!({"Name": "to-service"}))).await;
+    world.doctor().await.must_break("the hub's rule is disabled", &[("rules", "rule-disabled")]);
+    policy["Statement"][0]["Condition"] = json!({"ArnEquals": {"aws:SourceArn": format!("{rule}-other")}});
+    aws.topic("Policy", &policy.to_string());
+    aws.events("EnableRule", on_bus(json!({"Name": "to-service"}))).await;
+    world.doctor().await.must_break("the policy is for another rule", &[("topic", "topic-policy-refuses")]);
+
+    aws.topic("Policy", &allow("events.amazonaws.com", "sns:Publish", TOPIC));
+    for name in ["writes", "heartbeat"] {
+        aws.events("RemoveTargets", json!({"Rule": name, "Ids": ["hub"]})).await;
+        aws.target(name).await;
+    }
 }
 
 async fn by_configuration(world: &World) {
