@@ -90,8 +90,14 @@ impl Answers {
         }
     }
 
-    /// Whether a write may have happened, by its answer. When none came, it may.
-    pub fn wrote(&self, _write: &Write, status: StatusCode, code: Option<&str>) -> bool {
+    /// Whether a write may have happened, by its answer. When none came, it may. One that AWS did makes its place known, so that the mark that follows opens
+    /// settle windows there also if nothing was read before.
+    pub fn wrote(&self, write: &Write, status: StatusCode, code: Option<&str>) -> bool {
+        if status.is_success()
+            && let Some(account) = &write.account
+        {
+            self.places.know(&Place::new(account.clone(), write.region.clone()));
+        }
         let throttled = || {
             status == StatusCode::TOO_MANY_REQUESTS
                 || code.is_some_and(|code| wire::is_throttle(code, status) || self.catalog.is_throttle_code(code))

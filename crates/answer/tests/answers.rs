@@ -230,6 +230,24 @@ fn a_write_may_have_happened_unless_aws_says_that_it_did_not() {
 }
 
 #[test]
+fn the_first_that_is_heard_of_a_place_may_be_a_write_and_reads_after_it_are_not_believed_for_long() {
+    let mut client = Client::new(PROD, 1);
+    let world = World::new(Settings::default(), AnswerMode::Serve);
+    let now = at(LATER);
+    let Ruling::Write(write) = world.ask(&mut client, "MakeGadget", r#"{"GadgetId":"g-9"}"#, now) else {
+        panic!("a write")
+    };
+    world.answers.mark(&write, now);
+    assert!(world.ledger.is_empty(), "AWS has not said yet that it knows the client");
+    assert!(world.answers.wrote(&write, StatusCode::OK, None));
+    world.answers.mark(&write, now);
+    world.read(&mut client, "ListGadgets", "{}", &gadgets(1), at(LATER + 1_000));
+    assert_eq!(why_missed(&world.ask(&mut client, "ListGadgets", "{}", at(LATER + 1_500))), None);
+    let ruling = world.ask(&mut client, "ListGadgets", "{}", at(LATER + 4_000));
+    assert_eq!(why_missed(&ruling), Some(Miss::Settling), "what AWS said may have been the state before the write");
+}
+
+#[test]
 fn an_unknown_write_dirties_all_of_its_service_and_an_ignored_one_nothing() {
     let mut client = Client::new(PROD, 1);
     let world = with_gadgets(&mut client);

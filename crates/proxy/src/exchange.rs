@@ -44,6 +44,7 @@ mod hit;
 mod passing;
 mod read;
 mod request;
+mod room;
 mod tell;
 mod write;
 
@@ -53,6 +54,7 @@ mod tests;
 use cache_status::RequestIds;
 use core::Core;
 use counts::Counts;
+use room::Room;
 use read::Landing;
 use request::{Body, Request};
 use tell::Engine;
@@ -77,6 +79,7 @@ pub(in crate::exchange) struct Shared {
     engine: Engine,
     ids: RequestIds,
     counts: Counts,
+    room: Arc<Room>,
     clock: Clock,
 }
 
@@ -100,6 +103,7 @@ impl Exchange {
             engine: Engine::new(parts.hints.clone(), parts.evidence.clone()),
             ids: RequestIds::new(),
             counts: Counts::default(),
+            room: Room::new(room::TOGETHER),
             clock,
         });
         let watch = AbortOnDropHandle::new(tokio::spawn(watch(shared.clone())));

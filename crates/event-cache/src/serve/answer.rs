@@ -234,6 +234,11 @@ impl Arm {
         self.answers.report(self.now())
     }
 
+    /// Whether clients that speak TLS are seen.
+    pub(super) fn has_authority(&self) -> bool {
+        self.settings().ca.is_some()
+    }
+
     /// How long the certificate authority lasts, in days; `None` without one.
     pub(super) fn authority_days(&self) -> Option<i64> {
         let ends = (*self.authority_ends.read())?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_event_cache_model::Timestamp;
+use aws_event_cache_model::{AnswerMode, Timestamp};
 use serde_json::{Value, json};
 
 use super::answer::Arm;
@@ -53,6 +53,7 @@ pub(super) fn problems(arm: &Arm) -> Vec<String> {
     let mut problems = said.problems;
     problems.extend(said.passes.map(|why| format!("the answer arm passes everything: {why}")));
     problems.extend(quiet(arm.books().total.asked, arm.looking_since(), arm.now()));
+    problems.extend(blind(said.mode, arm.has_authority()));
     problems.extend(arm.authority_days().filter(|days| *days < AUTHORITY_DAYS).map(|days| {
         match days {
             ..0 => {
@@ -63,6 +64,14 @@ pub(super) fn problems(arm: &Arm) -> Vec<String> {
         }
     }));
     problems
+}
+
+/// Clients that speak TLS are tunnelled unseen without an authority: not only is nothing saved, but what they write marks nothing.
+fn blind(mode: AnswerMode, has_authority: bool) -> Option<String> {
+    (mode == AnswerMode::Serve && !has_authority).then(|| {
+        "answers are served without answer.ca: writes of clients that speak TLS to AWS through CONNECT pass unseen, and what they change is read anew only when an event tells of it or its age ends; run aws-event-cache ca init, or see to it that all of them use plain HTTP to the proxy"
+            .to_owned()
+    })
 }
 
 fn quiet(asked: u64, looking_since: Option<Timestamp>, now: Timestamp) -> Option<String> {
@@ -85,6 +94,12 @@ mod tests {
         assert!(quiet(0, Some(started), later(600)).unwrap().contains("nonProxyHosts"));
         assert_eq!(quiet(1, Some(started), later(6_000)), None);
         assert_eq!(quiet(0, None, later(6_000)), None, "what passes unseen is not counted");
+    }
+
+    #[test]
+    fn who_serves_without_an_authority_is_told_what_passes_unseen() {
+        assert!(blind(AnswerMode::Serve, false).unwrap().contains("answer.ca"));
+        assert_eq!((blind(AnswerMode::Serve, true), blind(AnswerMode::Observe, false)), (None, None));
     }
 
     #[test]

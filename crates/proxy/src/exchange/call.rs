@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use smol_str::SmolStr;
 
 use super::Shared;
+use super::room::Taken;
 use crate::body::UpstreamBody;
 use crate::headers::hop_free;
 use crate::upstream::UpstreamError;
@@ -50,15 +51,20 @@ impl From<&UpstreamError> for Failure {
 pub(super) enum Came {
     /// All of it, in memory of exactly its size.
     Whole(Bytes),
-    /// Longer than was to be kept: what was read, and the rest.
+    /// Longer than was to be kept, or than there is room for: what was read, and the rest.
     Long(Vec<Bytes>, Incoming),
 }
 
-/// Reads a body of at most `limit` bytes.
+/// Reads a body of at most `limit` bytes, as long as there is room.
 ///
 /// # Errors
 /// It broke off or stalled.
-pub(super) async fn collect(head: &Parts, mut body: Incoming, limit: usize) -> Result<Came, Failure> {
+pub(super) async fn collect(
+    head: &Parts,
+    mut body: Incoming,
+    limit: usize,
+    mut room: Taken,
+) -> Result<Came, Failure> {
     let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) && !body.is_end_stream() {
         return Ok(Came::Long(Vec::new(), body));
@@ -70,7 +76,7 @@ pub(super) async fn collect(head: &Parts, mut body: Incoming, limit: usize) -> R
         let Ok(data) = frame.map_err(|_| Failure::BROKEN)?.into_data() else { continue };
         length += data.len();
         read.push(data);
-        if length > limit {
+        if length > limit || !room.more(read.last().map_or(0, Bytes::len)) {
             return Ok(Came::Long(read, body));
         }
     }

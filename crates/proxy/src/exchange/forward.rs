@@ -158,7 +158,7 @@ impl Shared {
             return (self.streamed(answer, Vec::new(), body, tally, told), None);
         }
         let (protocol, _) = super::request::manner(&self.catalog, head, toll);
-        match collect(&answer, body, LONGEST_ERROR).await {
+        match collect(&answer, body, LONGEST_ERROR, self.room.enter()).await {
             Ok(Came::Whole(body)) => {
                 let code = code(protocol, &answer, &body);
                 self.note_call(meter, toll, end(&answer, code.as_deref()), self.since(began));

@@ -257,7 +257,7 @@ impl Shared {
             match tokio::time::timeout(self.clock.real(LONGEST_WAIT), self.send(&request.host, request.outgoing()))
                 .await
             {
-                Ok(Ok((head, body))) => match collect(&head, body, LONGEST_ANSWER).await {
+                Ok(Ok((head, body))) => match collect(&head, body, LONGEST_ANSWER, self.room.enter()).await {
                     Ok(Came::Whole(body)) => return self.take(asking, head, body, began).await,
                     Ok(Came::Long(read, rest)) => Called::Long(head, read, rest),
                     Err(failure) => Called::Failed(failure),
