@@ -18,6 +18,17 @@ fn status(gate: &Gate) -> u16 {
     post(gate.port(), PATH, &[("Content-Type", "text/plain")], b"x").status
 }
 
+/// What the handbook would have one write into a profile.
+fn handbook_settings() -> tempfile::NamedTempFile {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/bridge-plugin.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(block.contains("aws-event-cache:"), "{block}");
+    let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    std::fs::write(file.path(), block).unwrap();
+    file
+}
+
 fn ok() -> Service {
     Service::start(|_| Act::Answer(200, None, b"ok".to_vec()))
 }
@@ -26,7 +37,12 @@ fn ok() -> Service {
 fn the_services_own_zip_is_enough_and_the_address_may_come_from_the_environment() {
     let service = ok();
     let url = service.url();
-    let gate = gate(&[&bridge_plugin(Some("gate.zip")).unwrap()], &[], &[("AWS_EVENT_CACHE_BASE_URL", &url)]);
+    let settings = handbook_settings();
+    let gate = gate(
+        &[&bridge_plugin(Some("gate.zip")).unwrap()],
+        &[&format!("--spring.config.additional-location=file:{}", settings.path().display())],
+        &[("AWS_EVENT_CACHE_BASE_URL", &url)],
+    );
     let mut checks = Checks::default();
     checks.equal("the relay", &status(&gate), &200);
     let seen = service.take();
@@ -78,6 +94,7 @@ fn settings_that_cannot_be_used_are_said_once_and_every_message_is_503() {
     for (settings, said) in [
         (&["--aws-event-cache.base-url=http://ann:hidden-word@127.0.0.1"][..], &[url][..]),
         (&["--aws-event-cache.base-url=not a url", "--aws-event-cache.secret=hidden-word\u{e9}"], &[url, secret]),
+        (&["--aws-event-cache.secret=${AEC_NO_SUCH_VARIABLE}"], &[secret]),
     ] {
         let gate = gate(&[&bundle], settings, &[]);
         let mut checks = Checks::default();

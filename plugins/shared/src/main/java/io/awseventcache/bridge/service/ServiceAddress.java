@@ -2,6 +2,7 @@ package io.awseventcache.bridge.service;
 
 import java.net.URI;
 import java.net.http.HttpRequest;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.core.env.Environment;
@@ -30,12 +31,16 @@ public final class ServiceAddress {
   public ServiceAddress(Environment environment) {
     String given = environment.getProperty("aws-event-cache.base-url", "").strip();
     String usable = base(given.isEmpty() ? DEFAULT_BASE : given);
-    secret = environment.getProperty("aws-event-cache.secret", "").strip();
-    boolean sendable = isHeaderValue(secret);
+    String wanted = environment.getProperty("aws-event-cache.secret", "").strip();
+    // Spring leaves a reference as it is when nothing has that name, and everyone would know such a secret.
+    boolean sendable = isHeaderValue(wanted) && !wanted.startsWith("${");
     if (!sendable) {
-      log.error("aws-event-cache.secret cannot be used: it must be printable ASCII without blanks. Nothing is handed over.");
+      log.error(
+          "aws-event-cache.secret cannot be used: it must be printable ASCII without blanks, and a reference must lead somewhere. Nothing is handed over.");
     }
     base = sendable ? usable : null;
+    // One that nobody knows: whoever must show it is refused.
+    secret = sendable ? wanted : UUID.randomUUID().toString();
   }
 
   /** The URL of a path of the service; null if the settings cannot be used. */
@@ -43,7 +48,7 @@ public final class ServiceAddress {
     return base == null ? null : URI.create(base + path);
   }
 
-  /** The secret; empty if there is none. */
+  /** The secret; empty if there is none, and one that nobody knows if it cannot be used. */
   public String secret() {
     return secret;
   }
