@@ -236,7 +236,7 @@ fn narrow(path: &str, statement: &Value) {
         ["Describe", "Get", "List"].iter().any(|word| verb.starts_with(word))
     };
     if resources.contains(&"*") {
-        assert!(own_key || actions.iter().all(|action| reads(&action)), "{of}: on everything");
+        assert!(own_key || actions.iter().all(reads), "{of}: on everything");
     }
     let everybody = statement["Principal"] == "*" || statement["Principal"]["AWS"] == "*";
     assert!(!everybody || statement.get("Condition").is_some(), "{of}: everybody");

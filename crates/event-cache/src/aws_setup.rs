@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use aws_event_cache_aws_setup::{BadOption, Document, Key, Options, Plan, PlanError, Recorder, Writes};
 use aws_event_cache_aws_setup::{cloudformation, policies, terraform};
-use aws_event_cache_config::Loaded;
+use aws_event_cache_config::{Config, Loaded};
 use aws_event_cache_model::SpinnakerAccount;
 
 use crate::cli::{AwsSetupArgs, AwsSetupCommand, AwsSetupFormArgs, RecorderArg, WritesArg, exit};
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &AwsSetupArgs) -> ExitCode {
 fn documents(command: &AwsSetupCommand, form: &AwsSetupFormArgs) -> Result<Vec<Document>, AwsSetupError> {
     let loaded = settings::load(&form.file.config)?;
     let accounts = settings::configured_accounts(&loaded.config)?;
-    let plan = plan(&loaded, &accounts, options(form))?;
+    let plan = plan(&loaded, &accounts, options(form, &loaded.config))?;
     Ok(match command {
         AwsSetupCommand::Cloudformation(_) => cloudformation(&plan),
         AwsSetupCommand::Terraform(_) => terraform(&plan),
@@ -72,10 +72,12 @@ pub(crate) fn plan<'l>(
     Plan::new(&loaded.config, &loaded.catalog, accounts, settings::discovers(&loaded.config), options)
 }
 
-pub(crate) fn options(form: &AwsSetupFormArgs) -> Options {
+fn options(form: &AwsSetupFormArgs, config: &Config) -> Options {
+    // SNS's own word for plain HTTP is another protocol, and what is written here subscribes HTTPS.
+    let public = config.intake.sns.public_url.as_ref().filter(|url| url.scheme() == "https");
     Options {
         prefix: form.prefix.clone(),
-        endpoint: form.endpoint.clone(),
+        endpoint: form.endpoint.clone().or_else(|| public.map(ToString::to_string)),
         organization: form.organization.clone(),
         recorder: recorder(form.recorder),
         writes: match form.writes {

@@ -323,7 +323,7 @@ pub(crate) struct AwsSetupFormArgs {
     /// Only this file, such as member.yaml
     #[arg(long, value_name = "FILE")]
     pub(crate) only: Option<String>,
-    /// The HTTPS address that SNS is to deliver to; without one the topic is made and nothing is subscribed yet
+    /// The HTTPS address that SNS is to deliver to; without it `intake.sns.publicUrl` of the configuration, and without that nothing is subscribed yet
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Let every account of this organization send, beside those of the configuration

@@ -73,7 +73,7 @@ fn print(estimate: &Estimate) {
 fn bill(estimate: &Estimate) -> comfy_table::Table {
     let mut rows = table(&["USD", "WHAT", "QUANTITY", "PRICE", "FORMULA"]);
     for of in &estimate.lines {
-        let quantity = if of.price.is_some() { format!("{} {}", count(of.quantity), of.unit) } else { "-".to_owned() };
+        let quantity = if of.price.is_some() { format!("{} {}", amount(of.quantity), of.unit) } else { "-".to_owned() };
         rows.add_row([
             dollars(of.usd),
             of.what.to_owned(),
@@ -138,6 +138,11 @@ fn count(number: f64) -> String {
     if number < 0.0 && digits != "0" { format!("-{grouped}") } else { grouped }
 }
 
+/// The same, with a decimal where a whole number would hide what is paid for.
+fn amount(number: f64) -> String {
+    if number.fract() != 0.0 && number < 100.0 { format!("{number:.1}") } else { count(number) }
+}
+
 fn share(part: f64, of: f64) -> String {
     if of > 0.0 { format!("{:.1} %", 100.0 * part / of) } else { "-".to_owned() }
 }
@@ -158,6 +163,7 @@ mod tests {
         ] {
             assert_eq!(count(number), text);
         }
+        assert_eq!([2.35, 3.0, 1234.5].map(amount), ["2.4", "3", "1,234"]);
         assert_eq!((share(1.0, 4.0).as_str(), share(1.0, 0.0).as_str()), ("25.0 %", "-"));
     }
 }

@@ -156,6 +156,21 @@ fn one_file_is_printed_as_it_is_and_several_with_their_names() {
 }
 
 #[test]
+fn the_public_address_of_the_configuration_is_subscribed_unless_another_is_given() {
+    let folder = folder();
+    let text = example().replace("  sns:\n", &format!("  sns:\n    publicUrl: {ENDPOINT}\n"));
+    fs::write(folder.path().join("public.yaml"), text).unwrap();
+    let hub = |more: &[&str]| {
+        let base = ["aws-setup", "cloudformation", "--config", "public.yaml", "--only", "hub.yaml"];
+        out(&run(folder.path(), &[&base, more].concat()))
+    };
+    assert!(hub(&[]).contains(&format!("Default: \"{ENDPOINT}\"")));
+    let other = "https://events.example.com/v1/sns";
+    let given = hub(&["--endpoint", other]);
+    assert!(given.contains(&format!("Default: \"{other}\"")) && !given.contains(ENDPOINT), "{given}");
+}
+
+#[test]
 fn mistakes_are_told_with_what_would_be_right() {
     let folder = folder();
     let without = example().replace(

@@ -50,6 +50,13 @@ pub fn estimate(config: &Config, plan: &Plan<'_>, accounts: &[SpinnakerAccount],
         "Calls of a run are the catalogue's numbers for a small fleet: with more pages, more is called and more is saved.".to_owned(),
         "What the answer arm saves is not in it: aws-event-cache savings counts that.".to_owned(),
     ];
+    if !plan.only_global.is_empty() {
+        notes.push(format!(
+            "{} of {} accounts and regions are members only since IAM tells of its calls there; they are counted like all others.",
+            plan.only_global.len(),
+            plan.members.len()
+        ));
+    }
     let (stand_ins, scale) = match accounts {
         [] => {
             notes.push(

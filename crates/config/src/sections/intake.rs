@@ -134,7 +134,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "intake.sns.publicUrl",
         form: Form::Text("an http or https URL such as https://spinnaker-gate.example.com/webhooks/aws-event-cache"),
         default: Default::None("doctor cannot look whether it is reached"),
-        what: "The URL to which SNS posts, as the world sees it: the endpoint of the subscription. The service itself does not use it; `doctor` posts a probe to it, and looks for a subscription that has it.",
+        what: "The URL to which SNS posts, as the world sees it: the endpoint of the subscription. The service itself does not use it; `doctor` posts a probe to it, and looks for a subscription that has it; `aws-setup` subscribes it.",
         when: "SNS reaches the service over HTTPS.",
         effect: Restart,
     },
