@@ -12,13 +12,16 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::state::ApiState;
 
+type Open = Arc<dyn Fn() -> Probe + Send + Sync>;
+type Look = Arc<dyn Fn(&str) -> Option<Probe> + Send + Sync>;
+
 /// Where the API takes probes from.
 #[derive(Clone)]
 pub struct Probing {
     /// Opens a probe.
-    pub open: Arc<dyn Fn() -> Probe + Send + Sync>,
+    pub open: Open,
     /// Tells what was seen of one; `None` when it was never opened, or is over.
-    pub look: Arc<dyn Fn(&str) -> Option<Probe> + Send + Sync>,
+    pub look: Look,
 }
 
 impl fmt::Debug for Probing {

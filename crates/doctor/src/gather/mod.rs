@@ -139,7 +139,8 @@ async fn look_at_topics(aws: Option<&Aws>, patient: &Patient) -> Vec<TopicFacts>
 async fn look_at_queues(aws: Option<&Aws>, patient: &Patient) -> Vec<QueueFacts> {
     let look = |queue: crate::settings::QueuePlace| async move {
         let attributes = match aws {
-            Some(aws) => within(queues::attributes(aws, &queue)).await,
+            // Assuming a role makes it large.
+            Some(aws) => Box::pin(within(queues::attributes(aws, &queue))).await,
             None => Err(Unseen::NoCredentials),
         };
         QueueFacts { arn: queue.arn, topics: Vec::new(), attributes }

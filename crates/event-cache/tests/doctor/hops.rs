@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::aws::{QUEUE, allow};
 use crate::clouddriver::{Tells, account};
 use crate::relay::Leads;
-use crate::support::service::prepared;
+use crate::support::service::{Service, prepared};
 use crate::support::sns::TOPIC;
 use crate::world::{ACCOUNT, REGION, World, nobody};
 
@@ -326,5 +326,37 @@ fn a_secret_in_the_configuration_is_never_printed() {
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(said.contains("lock-store") && !said.contains("hunter2"), "{said}");
         assert_eq!(output.status.code(), Some(1), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_missing_or_wrong_is_told_and_the_right_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    // printf %s doctor-token | sha256sum
+    let sha256 = "485c86e719d988011372c009d74838fe4c66e8c2f82108228af1db3db6a59058";
+    let text = format!(
+        "accounts: {{discover: false, list: [{{name: prod, accountId: \"{ACCOUNT}\", regions: [eu-west-1]}}]}}\n\
+         clouddriver: {{lockStore: {{redis: 'redis://{}'}}}}\ndrive: {{mode: observe}}\n\
+         server:\n  listen: '127.0.0.1:0'\n  tokens: [{{name: doctor, role: read, sha256: {sha256}}}]\nstore: {{path: {}/state.redb}}\n",
+        nobody(),
+        folder.path().display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let service = Service::start(&file).await;
+    for (token, code) in [
+        (None, "service-token-refused"),
+        (Some("another-token"), "service-token-refused"),
+        (Some("doctor-token"), "service-answers"),
+    ] {
+        let mut command = prepared(&["doctor", "--json", "--server", &service.base]);
+        command.arg("--config").arg(&file).env("AWS_EC2_METADATA_DISABLED", "true").env_remove("AWS_ACCESS_KEY_ID");
+        if let Some(token) = token {
+            std::fs::write(folder.path().join("token"), format!("{token}\n")).unwrap();
+            command.arg("--token-file").arg(folder.path().join("token"));
+        }
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(code), "{token:?}: {said}");
     }
 }
