@@ -182,6 +182,8 @@ async fn proxy(port: u16, upstream: SocketAddr) -> Result<(), Box<dyn Error>> {
     let catalog = Arc::new(Catalog::parse(CATALOG)?);
     let answers = Arc::new(Answers::new(aws_event_cache_answer::Parts {
         settings: aws_event_cache_answer::Settings {
+            // Room for the largest cell, as its peers have.
+            capacity: 2 << 30,
             accounts_of_keys: HashMap::from([(KEY.0.into(), AccountId::new(KEY.1)?)]),
             ..aws_event_cache_answer::Settings::default()
         },
