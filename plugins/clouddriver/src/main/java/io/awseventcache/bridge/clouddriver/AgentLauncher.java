@@ -6,6 +6,7 @@ import com.netflix.spinnaker.cats.agent.AgentScheduler;
 import com.netflix.spinnaker.cats.agent.ExecutionInstrumentation;
 import com.netflix.spinnaker.cats.module.CatsModule;
 import com.netflix.spinnaker.cats.provider.Provider;
+import io.awseventcache.bridge.service.Settings;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -81,8 +82,8 @@ public class AgentLauncher {
     this.beans = beans;
     this.runs = runs;
     this.switches = new AgentSwitches(environment);
-    String given = environment.getProperty("aws-event-cache.providers", PROVIDERS);
-    this.providers = List.of(given.toLowerCase(Locale.ROOT).strip().split("\\s*,\\s*"));
+    String given = new Settings(environment).text("aws-event-cache.providers", PROVIDERS);
+    this.providers = List.of((given == null ? PROVIDERS : given).toLowerCase(Locale.ROOT).split("\\s*,\\s*"));
   }
 
   /** All agents of AWS, by type. */

@@ -1,5 +1,7 @@
 package io.awseventcache.bridge.clouddriver;
 
+import io.awseventcache.bridge.service.Settings;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -8,15 +10,15 @@ import org.springframework.core.env.Environment;
 /** Clouddriver's own settings that keep agents from running. */
 final class AgentSwitches {
 
-  private final Environment environment;
+  private final Settings settings;
 
   AgentSwitches(Environment environment) {
-    this.environment = environment;
+    this.settings = new Settings(environment);
   }
 
   /** Whether Clouddriver will not run this agent, as far as its settings tell. */
   boolean areOff(String agentType, String scheduler) {
-    if ("false".equalsIgnoreCase(environment.getProperty("caching.write-enabled"))) {
+    if ("false".equalsIgnoreCase(settings.text("caching.write-enabled", "true"))) {
       return true;
     }
     if (scheduler.startsWith("Sql")) {
@@ -28,8 +30,8 @@ final class AgentSwitches {
 
   private boolean matches(String key, String agentType) {
     try {
-      String pattern = environment.getProperty(key, ".*");
-      return Pattern.compile(pattern, key.startsWith("sql") ? Pattern.CASE_INSENSITIVE : 0).matcher(agentType).matches();
+      String pattern = settings.text(key, ".*");
+      return pattern == null || Pattern.compile(pattern, key.startsWith("sql") ? Pattern.CASE_INSENSITIVE : 0).matcher(agentType).matches();
     } catch (PatternSyntaxException e) {
       return true;
     }
@@ -38,17 +40,16 @@ final class AgentSwitches {
   /** The setting is a text with commas, or a list. */
   private boolean isListed(String agentType) {
     String key = "sql.agent.disabled-agents";
-    for (String one : environment.getProperty(key, "").split(",")) {
-      if (one.strip().equals(agentType)) {
-        return true;
-      }
+    String together = settings.text(key, "");
+    if (together != null && List.of(together.split("\\s*,\\s*")).contains(agentType)) {
+      return true;
     }
     for (int i = 0; ; i++) {
-      String one = environment.getProperty(key + "[" + i + "]");
+      String one = settings.text(key + "[" + i + "]", null);
       if (one == null) {
         return false;
       }
-      if (one.strip().equals(agentType)) {
+      if (one.equals(agentType)) {
         return true;
       }
     }

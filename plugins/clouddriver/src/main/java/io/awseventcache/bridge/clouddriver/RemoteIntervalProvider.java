@@ -3,6 +3,7 @@ package io.awseventcache.bridge.clouddriver;
 import com.netflix.spinnaker.cats.agent.Agent;
 import com.netflix.spinnaker.cats.cluster.AgentIntervalProvider;
 import io.awseventcache.bridge.service.ServiceAddress;
+import io.awseventcache.bridge.service.Settings;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.DisposableBean;
@@ -37,7 +38,7 @@ public class RemoteIntervalProvider implements AgentIntervalProvider, Disposable
   public RemoteIntervalProvider(ListableBeanFactory beans, AgentLauncher launcher, ServiceAddress service, Environment environment) {
     this.beans = beans;
     this.launcher = launcher;
-    this.capMillis = 1_000 * cap(environment.getProperty("aws-event-cache.max-interval-seconds"));
+    this.capMillis = 1_000 * cap(new Settings(environment).text("aws-event-cache.max-interval-seconds", Long.toString(CAP_SECONDS)));
     this.reader = new IntervalReader(service);
     reader.start();
   }
@@ -79,7 +80,7 @@ public class RemoteIntervalProvider implements AgentIntervalProvider, Disposable
 
   private static long cap(String given) {
     try {
-      long seconds = given == null || given.isBlank() ? CAP_SECONDS : Long.parseLong(given.strip());
+      long seconds = given == null ? CAP_SECONDS : Long.parseLong(given);
       if (seconds >= 1 && seconds <= 86_400) {
         return seconds;
       }

@@ -29,18 +29,16 @@ public final class ServiceAddress {
 
   /** Reads {@code aws-event-cache.base-url} and {@code aws-event-cache.secret}, or the environment variables of these names in capitals. */
   public ServiceAddress(Environment environment) {
-    String given = environment.getProperty("aws-event-cache.base-url", "").strip();
-    String usable = base(given.isEmpty() ? DEFAULT_BASE : given);
-    String wanted = environment.getProperty("aws-event-cache.secret", "").strip();
-    // Spring leaves a reference as it is when nothing has that name, and everyone would know such a secret.
-    boolean sendable = isHeaderValue(wanted) && !wanted.startsWith("${");
-    if (!sendable) {
-      log.error(
-          "aws-event-cache.secret cannot be used: it must be printable ASCII without blanks, and a reference must lead somewhere. Nothing is handed over.");
+    Settings settings = new Settings(environment);
+    String usable = base(settings.text("aws-event-cache.base-url", DEFAULT_BASE));
+    String wanted = settings.text("aws-event-cache.secret", "");
+    if (wanted != null && !isHeaderValue(wanted)) {
+      log.error("aws-event-cache.secret cannot be used: it must be printable ASCII without blanks");
+      wanted = null;
     }
-    base = sendable ? usable : null;
+    base = wanted == null ? null : usable;
     // One that nobody knows: whoever must show it is refused.
-    secret = sendable ? wanted : UUID.randomUUID().toString();
+    secret = wanted == null ? UUID.randomUUID().toString() : wanted;
   }
 
   /** The URL of a path of the service; null if the settings cannot be used. */
@@ -54,6 +52,9 @@ public final class ServiceAddress {
   }
 
   private static String base(String given) {
+    if (given == null) {
+      return null;
+    }
     try {
       URI uri = URI.create(given.replaceAll("/+$", ""));
       if (uri.getRawUserInfo() != null || uri.getRawQuery() != null || uri.getRawFragment() != null) {
