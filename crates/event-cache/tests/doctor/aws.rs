@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 use crate::support::sns::TOPIC;
 use crate::world::{ACCOUNT, REGION};
 
-pub const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:changes";
+pub(crate) const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:changes";
 const SNS: &str = "2010-03-31";
 const SQS: &str = "2012-11-05";
 
-pub struct Aws {
-    pub mock: MockAws,
+pub(crate) struct Aws {
+    pub(crate) mock: MockAws,
     account: MockAccount,
     http: reqwest::Client,
 }
 
 impl Aws {
     /// A topic that EventBridge may publish to, two rules, a queue, a recorder: everything but the subscriptions.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mock = MockAws::start(&["--accounts", ACCOUNT]).unwrap();
         let account = mock.account(ACCOUNT, REGION);
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
@@ -39,71 +39,71 @@ impl Aws {
         aws
     }
 
-    pub fn queue_url(&self) -> String {
+    pub(crate) fn queue_url(&self) -> String {
         format!("{}/{ACCOUNT}/changes", self.mock.url())
     }
 
-    pub fn sns(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+    pub(crate) fn sns(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         self.account.call("sns", SNS, action, parameters).unwrap()
     }
 
     /// Sets an attribute of the topic.
-    pub fn topic(&self, name: &str, value: &str) {
+    pub(crate) fn topic(&self, name: &str, value: &str) {
         let attribute = [("TopicArn", TOPIC), ("AttributeName", name), ("AttributeValue", value)];
         self.sns("SetTopicAttributes", &attribute);
     }
 
     /// Subscribes, and gives the subscription's ARN.
-    pub fn subscribe(&self, protocol: &str, endpoint: &str) -> String {
+    pub(crate) fn subscribe(&self, protocol: &str, endpoint: &str) -> String {
         let answer = self.sns("Subscribe", &[("TopicArn", TOPIC), ("Protocol", protocol), ("Endpoint", endpoint)]);
         let after = answer.split("<SubscriptionArn>").nth(1).unwrap();
         after.split('<').next().unwrap().to_owned()
     }
 
     /// Sets an attribute of a subscription.
-    pub fn subscription(&self, arn: &str, name: &str, value: &str) {
+    pub(crate) fn subscription(&self, arn: &str, name: &str, value: &str) {
         let attribute = [("SubscriptionArn", arn), ("AttributeName", name), ("AttributeValue", value)];
         self.sns("SetSubscriptionAttributes", &attribute);
     }
 
-    pub fn pending(&self, arn: &str, pending: bool) {
+    pub(crate) fn pending(&self, arn: &str, pending: bool) {
         self.mock.administer("subscriptions", &json!({"account": ACCOUNT, "arn": arn, "pending": pending})).unwrap();
     }
 
-    pub fn sqs(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+    pub(crate) fn sqs(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         self.account.call("sqs", SQS, action, parameters).unwrap()
     }
 
-    pub fn make_queue(&self) {
+    pub(crate) fn make_queue(&self) {
         self.sqs("CreateQueue", &[("QueueName", "changes")]);
         self.queue_policy(&allow("sns.amazonaws.com", "sqs:SendMessage", QUEUE));
     }
 
-    pub fn queue_policy(&self, policy: &str) {
+    pub(crate) fn queue_policy(&self, policy: &str) {
         self.queue("Policy", policy);
     }
 
     /// Sets an attribute of the queue.
-    pub fn queue(&self, name: &str, value: &str) {
+    pub(crate) fn queue(&self, name: &str, value: &str) {
         let url = self.queue_url();
         let attribute = [("QueueUrl", url.as_str()), ("Attribute.1.Name", name), ("Attribute.1.Value", value)];
         self.sqs("SetQueueAttributes", &attribute);
     }
 
-    pub async fn target(&self, rule: &str) {
+    pub(crate) async fn target(&self, rule: &str) {
         self.events("PutTargets", json!({"Rule": rule, "Targets": [{"Id": "cache", "Arn": TOPIC}]})).await;
     }
 
-    pub async fn no_target(&self, rule: &str) {
+    pub(crate) async fn no_target(&self, rule: &str) {
         self.events("RemoveTargets", json!({"Rule": rule, "Ids": ["cache"]})).await;
     }
 
-    pub async fn events(&self, action: &str, body: Value) {
+    pub(crate) async fn events(&self, action: &str, body: Value) {
         self.json("events", &format!("AWSEvents.{action}"), body).await;
     }
 
     /// Calls AWS Config.
-    pub async fn config(&self, action: &str, body: Value) {
+    pub(crate) async fn config(&self, action: &str, body: Value) {
         self.json("config", &format!("StarlingDoveService.{action}"), body).await;
     }
 
@@ -116,11 +116,11 @@ impl Aws {
         self.start_recorder().await;
     }
 
-    pub async fn start_recorder(&self) {
+    pub(crate) async fn start_recorder(&self) {
         self.config("StartConfigurationRecorder", json!({"ConfigurationRecorderName": "default"})).await;
     }
 
-    pub async fn stop_recorder(&self) {
+    pub(crate) async fn stop_recorder(&self) {
         self.config("StopConfigurationRecorder", json!({"ConfigurationRecorderName": "default"})).await;
     }
 
@@ -140,7 +140,7 @@ impl Aws {
 }
 
 /// A policy that lets a service do something to a resource.
-pub fn allow(service: &str, action: &str, resource: &str) -> String {
+pub(crate) fn allow(service: &str, action: &str, resource: &str) -> String {
     let statement = json!({"Sid": "1", "Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource});
     json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }

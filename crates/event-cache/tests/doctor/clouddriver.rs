@@ -16,12 +16,12 @@ use crate::world::{ACCOUNT, REGION};
 
 /// What it tells.
 #[derive(Debug, Clone)]
-pub struct Tells {
-    pub accounts: Value,
+pub(crate) struct Tells {
+    pub(crate) accounts: Value,
     /// How far its clock is ahead.
-    pub ahead: Duration,
+    pub(crate) ahead: Duration,
     /// The agent that it ran last.
-    pub agent: String,
+    pub(crate) agent: String,
 }
 
 impl Default for Tells {
@@ -30,20 +30,20 @@ impl Default for Tells {
     }
 }
 
-pub fn account(name: &str, id: &str) -> Value {
+pub(crate) fn account(name: &str, id: &str) -> Value {
     json!({
         "name": name, "cloudProvider": "aws", "type": "aws", "accountId": id, "environment": "production",
         "regions": [{"name": REGION}], "lambdaEnabled": true
     })
 }
 
-pub struct Clouddriver {
-    pub base: String,
-    pub tells: Arc<Mutex<Tells>>,
+pub(crate) struct Clouddriver {
+    pub(crate) base: String,
+    pub(crate) tells: Arc<Mutex<Tells>>,
 }
 
 impl Clouddriver {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let tells = Arc::new(Mutex::new(Tells::default()));

@@ -1,7 +1,7 @@
 //! What we may do at the lock store: real databases with users who may not write.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use aws_event_cache_testkit::{MariaDb, Redis};
 use redis::cmd;
@@ -18,7 +18,7 @@ use crate::world::{ACCOUNT, nobody};
 const LATER: i64 = 4_000_000_000_000;
 
 /// The findings about the lock store alone: verdict and code. Nothing else of the world is there.
-async fn lock_store(folder: &TempDir, catalog: &PathBuf, section: &str) -> BTreeSet<(String, String)> {
+async fn lock_store(folder: &TempDir, catalog: &Path, section: &str) -> BTreeSet<(String, String)> {
     let file = folder.path().join("config.yaml");
     let text = format!(
         "accounts: {{discover: false, list: [{{name: prod, accountId: \"{ACCOUNT}\", regions: [eu-west-1]}}]}}\n\
@@ -63,7 +63,7 @@ async fn a_redis_user_with_the_documented_rights_is_enough_and_one_without_scrip
     ] {
         let mut set = cmd("ACL");
         set.arg("SETUSER").arg(user).arg("on").arg(">secret").arg("~*");
-        rights.split(' ').for_each(|right| drop(set.arg(right)));
+        set.arg(rights.split(' ').collect::<Vec<_>>());
         let _: () = set.query_async(&mut connection).await.unwrap();
     }
     let as_user = |user: &str| format!("{{redis: '{}', username: {user}, password: secret}}", redis.url());

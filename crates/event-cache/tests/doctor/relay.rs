@@ -16,11 +16,11 @@ use tokio::task::JoinHandle;
 use crate::support::now;
 use crate::support::sns::{Sns, TOPIC};
 
-pub const PATH: &str = "/webhooks/aws-event-cache";
+pub(crate) const PATH: &str = "/webhooks/aws-event-cache";
 
 /// Where it leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leads {
+pub(crate) enum Leads {
     /// To the service.
     Right,
     /// To somebody else, who knows nothing of it.
@@ -38,7 +38,7 @@ struct Inner {
     http: reqwest::Client,
 }
 
-pub struct Relay {
+pub(crate) struct Relay {
     address: SocketAddr,
     inner: Arc<Inner>,
     task: JoinHandle<()>,
@@ -51,7 +51,7 @@ impl Drop for Relay {
 }
 
 impl Relay {
-    pub async fn start(sns: Arc<Sns>) -> Self {
+    pub(crate) async fn start(sns: Arc<Sns>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
         let inner = Inner { sns, service: Mutex::default(), leads: Mutex::new(Leads::Right), http };
         let inner = Arc::new(inner);
@@ -60,26 +60,26 @@ impl Relay {
     }
 
     /// What SNS and `doctor` are told.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}{PATH}", self.address)
     }
 
-    pub fn to(&self, service: &str) {
+    pub(crate) fn to(&self, service: &str) {
         *self.inner.service.lock() = service.to_owned();
     }
 
-    pub fn lead(&self, leads: Leads) {
+    pub(crate) fn lead(&self, leads: Leads) {
         *self.inner.leads.lock() = leads;
     }
 
     /// Nobody listens any more.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         self.task.abort();
         drop((&mut self.task).await);
     }
 
     /// Listens again, at the same address.
-    pub async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         self.task = listen(self.address, &self.inner).await.1;
     }
 }

@@ -21,42 +21,42 @@ use crate::support::scheduler::connect;
 use crate::support::service::{Service, prepared};
 use crate::support::sns::{Sns, TOPIC, heartbeat};
 
-pub const ACCOUNT: &str = "111122223333";
-pub const REGION: &str = "eu-west-1";
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// Longer than any test: the locks do not end before it.
 const LOCKED: u64 = 3_600_000;
 
-pub struct World {
-    pub aws: Aws,
-    pub clouddriver: Clouddriver,
-    pub redis: Redis,
-    pub relay: Relay,
-    pub sns: Arc<Sns>,
-    pub service: Service,
+pub(crate) struct World {
+    pub(crate) aws: Aws,
+    pub(crate) clouddriver: Clouddriver,
+    pub(crate) redis: Redis,
+    pub(crate) relay: Relay,
+    pub(crate) sns: Arc<Sns>,
+    pub(crate) service: Service,
     /// The subscription over HTTP.
-    pub subscription: String,
-    pub folder: TempDir,
+    pub(crate) subscription: String,
+    pub(crate) folder: TempDir,
     catalog: PathBuf,
 }
 
 /// What `doctor` was told, printed and left as its exit status.
-pub struct Told {
-    pub status: Option<i32>,
-    pub report: Value,
-    pub text: String,
+pub(crate) struct Told {
+    pub(crate) status: Option<i32>,
+    pub(crate) report: Value,
+    pub(crate) text: String,
 }
 
 impl Told {
     /// Hop and code of everything with this verdict.
-    pub fn with(&self, verdict: &str) -> BTreeSet<(String, String)> {
+    pub(crate) fn with(&self, verdict: &str) -> BTreeSet<(String, String)> {
         let all = self.report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == verdict);
         let word = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
         all.map(|finding| (word(finding, "hop"), word(finding, "code"))).collect()
     }
 
     /// That exactly these are broken, each named by its code.
-    pub fn must_break(&self, name: &str, expected: &[(&str, &str)]) {
+    pub(crate) fn must_break(&self, name: &str, expected: &[(&str, &str)]) {
         let expected: BTreeSet<(String, String)> =
             expected.iter().map(|(hop, code)| ((*hop).to_owned(), (*code).to_owned())).collect();
         assert_eq!(self.with("broken"), expected, "{name}: {:#}", self.report);
@@ -65,7 +65,7 @@ impl Told {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("aec-doctor-").tempdir().unwrap();
         let (aws, clouddriver) = (Aws::start().await, Clouddriver::start().await);
         let (redis, sns) = (Redis::start().unwrap(), Arc::new(Sns::start().await));
@@ -87,29 +87,29 @@ impl World {
     }
 
     /// The configuration that is right.
-    pub fn yaml(&self) -> String {
+    pub(crate) fn yaml(&self) -> String {
         let (redis, relay) = (self.redis.url(), self.relay.url());
         yaml(&self.folder, &self.catalog, &self.aws, &self.clouddriver.base, &redis, &relay, &self.sns.base)
     }
 
     /// The same without the queue.
-    pub fn http_only(&self) -> String {
+    pub(crate) fn http_only(&self) -> String {
         let all = self.yaml();
         format!("{}{}", &all[..all.find("  sqs:").unwrap()], &all[all.find("server:").unwrap()..])
     }
 
     /// The service hears of the place that it serves.
-    pub async fn heartbeat(&self) {
+    pub(crate) async fn heartbeat(&self) {
         self.sns.publish(&self.service.base, &heartbeat(ACCOUNT, REGION)).await;
     }
 
     /// With the right configuration, without the test message that a break would have it wait for.
-    pub async fn doctor(&self) -> Told {
+    pub(crate) async fn doctor(&self) -> Told {
         self.doctor_with(&self.yaml(), &["--no-publish"], true).await
     }
 
     /// With a configuration, further arguments, and AWS credentials or none.
-    pub async fn doctor_with(&self, yaml: &str, arguments: &[&str], with_credentials: bool) -> Told {
+    pub(crate) async fn doctor_with(&self, yaml: &str, arguments: &[&str], with_credentials: bool) -> Told {
         let file = self.folder.path().join("doctor.yaml");
         fs::write(&file, yaml).unwrap();
         let mut all = vec!["doctor", "--json"];
@@ -137,7 +137,7 @@ impl World {
 }
 
 /// An address at which nobody listens.
-pub fn nobody() -> String {
+pub(crate) fn nobody() -> String {
     format!("127.0.0.1:{}", free_port().unwrap())
 }
 
@@ -173,7 +173,7 @@ fn yaml(
 }
 
 /// Every agent that the one account gives, of the shipped catalogue and the invented one.
-pub fn agents(folder: &std::path::Path) -> Vec<String> {
+pub(crate) fn agents(folder: &std::path::Path) -> Vec<String> {
     let catalog = Catalog::with_folder(folder).unwrap();
     let account = SpinnakerAccount {
         name: "prod".to_owned(),
