@@ -36,5 +36,5 @@ pub use options::{BadOption, Key, Options, Recorder, Writes};
 pub use pattern::{PATTERN_LIMIT, size};
 pub use plan::{Plan, PlanError};
 pub use policy::policies;
-pub use rules::{ForwardRule, forward_rules};
+pub use rules::{ForwardRule, RuleTooLong, forward_rules};
 pub use terraform::terraform;

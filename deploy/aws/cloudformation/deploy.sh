@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Deploys AWS Event Cache's hub and members. Read it before you run it: it is a list of commands to be adapted, not a tool.
-# Needs the AWS CLI, credentials for each hub's account, and for the StackSets those of the organization's management account
-# or of a delegated administrator (or, with self-managed permissions, of the account that has AWSCloudFormationStackSetAdministrationRole).
+# Needs the AWS CLI and credentials of each hub's account. The StackSet has self-managed permissions: it wants the roles
+# AWSCloudFormationStackSetAdministrationRole in the hub's account and AWSCloudFormationStackSetExecutionRole in every member's.
+# For an organization's own permissions create it with --permission-model SERVICE_MANAGED --auto-deployment Enabled=false from the management
+# account, and name the members by --deployment-targets OrganizationalUnitIds=...,Accounts=...,AccountFilterType=INTERSECTION.
 set -euo pipefail
 cd "$(dirname "$0")"
 
