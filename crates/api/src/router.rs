@@ -16,7 +16,9 @@ use utoipa_axum::routes;
 use crate::auth::{Role, require};
 use crate::limits::{BODY_LIMIT, TIME_LIMIT, finish, take_slot};
 use crate::state::ApiState;
-use crate::{answer, audit, error, health, intervals, log_level, openapi, overrides, probes, prometheus, refresh, status};
+use crate::{
+    answer, audit, error, health, intervals, log_level, openapi, overrides, probes, prometheus, refresh, status,
+};
 
 type Routes = OpenApiRouter<ApiState>;
 

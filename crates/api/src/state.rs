@@ -100,7 +100,12 @@ impl ApiState {
     /// Puts the parts together.
     pub fn new(mut parts: Parts) -> Self {
         let tokens = ArcSwap::from_pointee(std::mem::take(&mut parts.tokens));
-        Self(Arc::new(Shared { parts, tokens, slots: Semaphore::new(limits::CONCURRENT_CALLS), probing: OnceLock::new() }))
+        Self(Arc::new(Shared {
+            parts,
+            tokens,
+            slots: Semaphore::new(limits::CONCURRENT_CALLS),
+            probing: OnceLock::new(),
+        }))
     }
 
     /// Replaces the tokens: a reload of the configuration. Requests under way go on with the old ones.

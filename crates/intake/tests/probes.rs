@@ -40,14 +40,13 @@ async fn a_signed_probe_is_taken_and_is_neither_a_hint_nor_a_sign_of_life_nor_un
     let text = json!({"awsEventCacheProbe": probe.id}).to_string();
     let body = world.signed(&notification(&text)).to_json();
     assert_eq!(world.intake.accept_sns(&body, SnsHeaders::default()).await, Ok(Accepted::Nothing));
-    let queue = Context {
-        source: Source::Sqs,
-        id: "1".into(),
-        region: None,
-        origin: "queue".into(),
-        trust: Trust::Queue,
-    };
-    assert_eq!(world.intake.accept_body(&body, queue).await, Ok(Accepted::Duplicate), "the same message by another way");
+    let queue =
+        Context { source: Source::Sqs, id: "1".into(), region: None, origin: "queue".into(), trust: Trust::Queue };
+    assert_eq!(
+        world.intake.accept_body(&body, queue).await,
+        Ok(Accepted::Duplicate),
+        "the same message by another way"
+    );
     assert_eq!(seen(&world, &probe), [(Source::Sns, true), (Source::Sqs, true)]);
     assert!(world.hints().is_empty() && world.intake.unknown_samples().is_empty());
 }
