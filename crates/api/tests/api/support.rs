@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use aws_event_cache_api::log_level;
 use aws_event_cache_api::prometheus::Metrics;
 use aws_event_cache_api::{
-    AgentIntervals, AnswerArm, ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport, Token, Tokens,
-    router,
+    AgentIntervals, AnswerArm, ApiState, Control, NotNow, OrderRefused, Parts, Readiness, Role, Settings, StatusReport,
+    Token, Tokens, router,
 };
 use aws_event_cache_catalog::Catalog;
 use aws_event_cache_clock::Clock;
@@ -253,7 +253,13 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { tokens: tokens(), settings: Settings::default(), accounts: accounts(), answer: None, intervals: BTreeMap::new() }
+        Self {
+            tokens: tokens(),
+            settings: Settings::default(),
+            accounts: accounts(),
+            answer: None,
+            intervals: BTreeMap::new(),
+        }
     }
 }
 
