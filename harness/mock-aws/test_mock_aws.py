@@ -341,6 +341,27 @@ class MockAwsTest(unittest.TestCase):
 
     # Feeds
 
+    def test_an_event_reaches_a_queue_of_a_stack_with_its_account(self) -> None:
+        template = """
+        Resources:
+          Queue: {Type: "AWS::SQS::Queue", Properties: {QueueName: told}}
+          Rule:
+            Type: AWS::Events::Rule
+            Properties:
+              EventPattern: {source: [{prefix: "shop."}]}
+              Targets: [{Id: queue, Arn: !GetAtt Queue.Arn}]
+        """
+        self.client("cloudformation").create_stack(StackName="told", TemplateBody=template)
+        entry = {"Source": "shop.orders", "DetailType": "Placed", "Detail": '{"id": 1}'}
+        self.client("events").put_events(Entries=[entry, entry | {"Source": "other"}])
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName="told")["QueueUrl"]
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        self.assertEqual(len(messages), 1)
+        event = json.loads(messages[0]["Body"])
+        self.assertEqual((event["account"], event["region"]), (ONE, "us-east-1"))
+        self.assertEqual((event["source"], event["detail"]), ("shop.orders", {"id": 1}))
+
     def test_a_subscription_can_be_unconfirmed_and_a_delivery_fails_without_its_topic(self) -> None:
         sns, config = self.client("sns"), self.client("config")
         topic = sns.create_topic(Name="changes")["TopicArn"]
