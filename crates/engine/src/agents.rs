@@ -213,6 +213,9 @@ mod tests {
         let known = known(100);
         let until = known.hold_until(quarter_hour(), Some(at(50)), false, at(101)).unwrap();
         assert!(until <= at(1_000) && until >= at(100 + 810));
+        let every = known.spread(quarter_hour().every.unwrap());
+        assert_eq!(until, after(at(100), every), "the interval that is handed out says the same");
+        assert_eq!(known.spread(Duration::from_secs(1)), known.agent.interval, "never more often than stock");
         assert_eq!(known.hold_until(quarter_hour(), Some(at(50)), false, until), None);
         let stock = Cadence { every: Some(known.agent.interval), reason: Reason::KindCeiling };
         assert_eq!(known.hold_until(stock, Some(at(50)), false, at(101)), None);

@@ -208,7 +208,9 @@ impl Way for Plugin {
     /// Asks the replica that has its lock, which the lock that was seen names.
     async fn release(&self, request: &RefreshRequest, seen: &Lock, story: &mut Story) -> Input {
         let agent = std::slice::from_ref(&request.agent.name);
-        match self.replicas.run(&seen.owner, agent).await {
+        let answer = self.replicas.run(&seen.owner, agent).await;
+        tracing::debug!(agent = %request.agent.name, replica = %seen.owner, ?answer, "asked the plugin to run an agent");
+        match answer {
             Ok(answers) => match answers[..] {
                 [RunAnswer::Started] => {
                     count(Metric::ForcedRuns, &[("class", request.class.as_str())]);
