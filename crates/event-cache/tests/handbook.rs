@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use support::service::{command, prepared};
 
 /// Pages whose examples are tried here; the others have tests of their own beside what they describe.
-const PAGES: [&str; 7] = ["answer", "environments", "security", "rate-limits", "compatibility", "migrating", "../README"];
+const PAGES: [&str; 7] =
+    ["answer", "environments", "security", "rate-limits", "compatibility", "migrating", "../README"];
 
 /// Beginnings of keys of the configuration.
 const SECTIONS: [&str; 7] = ["answer.", "intake.", "drive.", "clouddriver.", "server.", "accounts.", "store."];

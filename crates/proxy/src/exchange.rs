@@ -54,9 +54,9 @@ mod tests;
 use cache_status::RequestIds;
 use core::Core;
 use counts::Counts;
-use room::Room;
 use read::Landing;
 use request::{Body, Request};
+use room::Room;
 use tell::Engine;
 
 /// How often what has ended is let go of, and counts are handed to the metrics.

@@ -59,12 +59,7 @@ pub(super) enum Came {
 ///
 /// # Errors
 /// It broke off or stalled.
-pub(super) async fn collect(
-    head: &Parts,
-    mut body: Incoming,
-    limit: usize,
-    mut room: Taken,
-) -> Result<Came, Failure> {
+pub(super) async fn collect(head: &Parts, mut body: Incoming, limit: usize, mut room: Taken) -> Result<Came, Failure> {
     let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) && !body.is_end_stream() {
         return Ok(Came::Long(Vec::new(), body));
