@@ -297,6 +297,21 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         true
     }
 
+    /// Whether a run of this key is under way or wanted that counts if it starts now.
+    pub fn counts_now(&self, key: &K, now: Timestamp) -> bool {
+        let waits = |slot: &Slot| slot.item.as_ref().is_some_and(|item| item.since <= now);
+        self.slots.get(key).is_some_and(|slot| slot.in_flight || waits(slot))
+    }
+
+    /// Takes out what waits for a key and is satisfied only by runs that start after `now`: since when, for what, and why.
+    pub fn take_later(&mut self, key: &K, now: Timestamp) -> Option<(Timestamp, Resources, Cause)> {
+        let slot = self.slots.get_mut(key)?;
+        let item = slot.item.take_if(|item| item.since > now)?;
+        self.lines.leave(slot.in_flight, item.class);
+        self.lines.unplace(&mut slot.place, item.ticket);
+        Some((item.since, item.resources, item.cause))
+    }
+
     /// When to look again: `now` if something is ready, `None` if nothing waits. It may be early, never late.
     pub fn next_wakeup(&self, now: Timestamp) -> Option<Timestamp> {
         self.lines.next_wakeup(now)

@@ -55,6 +55,16 @@ impl Core {
             self.counters.already_fresh += 1;
             return;
         }
+        if since > now && self.queue.counts_now(&agent.name, now) {
+            // The run that is wanted now must not wait until it would count for this, too: this is a second look.
+            self.settle.add(&agent.name, since, &resources, &cause);
+            return;
+        }
+        if since <= now
+            && let Some((since, resources, cause)) = self.queue.take_later(&agent.name, now)
+        {
+            self.settle.add(&agent.name, since, &resources, &cause);
+        }
         count(Metric::QueueAdds, &[("class", class.as_str())]);
         let (commit, record) = self.debts.owe(&agent.name, class, &resources, &cause);
         changes.records.extend(record);

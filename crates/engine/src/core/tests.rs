@@ -147,6 +147,26 @@ fn a_change_is_run_once_for_its_burst_and_looked_at_again_after_the_settle_windo
 }
 
 #[test]
+fn what_is_wanted_only_later_never_delays_the_run_for_what_has_changed() {
+    // Of one message: a gadget has changed, and something that widgets' agent reads may follow from it. In either order.
+    for related_first in [false, true] {
+        let mut world = World::settled(DriveMode::Enforce);
+        let event = hint(changed("widget", "w-1", Change::Updated), 1_100);
+        let related = hint(changed("widget", "w-2", Change::Related), 1_100);
+        let hints = if related_first { [related, event] } else { [event, related] };
+        hints.into_iter().for_each(|hint| drop(world.hint(hint)));
+        let flights = world.next(1_104);
+        assert_eq!(flights.len(), 3);
+        for flight in flights {
+            assert!(flight.request.since <= at(1_104), "a run that starts at once counts");
+            world.core.outcome(flight, forced(1_104), at(1_105));
+        }
+        assert_eq!(world.force(1_134), [BALANCE, GADGETS, WIDGETS], "and it is looked at again");
+        assert!(world.force(2_000).is_empty());
+    }
+}
+
+#[test]
 fn a_debt_is_settled_when_the_agent_ran_and_nothing_more_came() {
     let mut world = World::settled(DriveMode::Enforce);
     world.widget(1_100);
