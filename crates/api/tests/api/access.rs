@@ -57,7 +57,9 @@ async fn every_operation_refuses_a_lesser_role_and_lets_its_own_through() {
 #[tokio::test]
 async fn nothing_that_changes_something_is_left_to_the_read_role() {
     for (method, path, role) in operations() {
-        assert_eq!(method == Method::GET, matches!(role.as_deref(), None | Some("read")), "{method} {path}");
+        // A probe is an id to look out for, forgotten after two minutes: whoever may look may open one.
+        let only_looks = method == Method::GET || path == "/v1/probes";
+        assert_eq!(only_looks, matches!(role.as_deref(), None | Some("read")), "{method} {path}");
     }
 }
 
