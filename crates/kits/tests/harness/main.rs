@@ -15,3 +15,4 @@ mod profiles;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;
+mod whole_way;
