@@ -194,6 +194,8 @@ fn rules_have_names_of_their_own_that_fit_with_the_longest_prefix() {
 }
 
 proptest! {
+    // Each case reads the whole catalogue anew, half a second of a debug build; two sets of kinds differ in half of them.
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn whatever_kinds_are_in_use_every_pattern_fits_and_what_they_need_is_forwarded(unwatched in prop::collection::vec(any::<bool>(), 60), known in any::<bool>()) {
         let catalog = Catalog::shipped();
