@@ -40,12 +40,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         command::run(cargo().args(["test", "--doc", "--workspace", "--locked"]))?;
     }
     let mut nextest = cargo();
-    nextest.args(["nextest", "run", "--locked", "--profile", "ci"]);
+    nextest.args(["nextest", "run", "--locked", "--profile", "ci", "--test-threads", &threads()]);
     if !options.names_packages() {
         nextest.arg("--workspace");
     }
     command::run(nextest.args(&options.nextest))?;
     Ok(())
+}
+
+/// How many tests run at a time: two for each core, since most of a test's time is spent waiting for the servers that it started.
+fn threads() -> String {
+    (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string()
 }
 
 /// Cargo, with the variables that tell the tests where things are. Servers that are in `PATH` need none.
