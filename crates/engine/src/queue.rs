@@ -290,11 +290,16 @@ impl<K: Clone + Eq + Hash> Queue<K> {
 
     /// Drops what waits for a key and keeps what is known of its runs and failures. A flight under way goes on. Returns whether something was dropped.
     pub fn drop_waiting(&mut self, key: &K) -> bool {
-        let Some(slot) = self.slots.get_mut(key) else { return false };
-        let Some(item) = slot.item.take() else { return false };
+        self.take_out(key, |_| true).is_some()
+    }
+
+    /// Takes an entry out of its line.
+    fn take_out(&mut self, key: &K, such: impl FnOnce(&Item) -> bool) -> Option<Item> {
+        let slot = self.slots.get_mut(key)?;
+        let item = slot.item.take_if(|item| such(item))?;
         self.lines.leave(slot.in_flight, item.class);
         self.lines.unplace(&mut slot.place, item.ticket);
-        true
+        Some(item)
     }
 
     /// Whether a run of this key is under way or wanted that counts if it starts now.
@@ -305,10 +310,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
 
     /// Takes out what waits for a key and is satisfied only by runs that start after `now`: since when, for what, and why.
     pub fn take_later(&mut self, key: &K, now: Timestamp) -> Option<(Timestamp, Resources, Cause)> {
-        let slot = self.slots.get_mut(key)?;
-        let item = slot.item.take_if(|item| item.since > now)?;
-        self.lines.leave(slot.in_flight, item.class);
-        self.lines.unplace(&mut slot.place, item.ticket);
+        let item = self.take_out(key, |item| item.since > now)?;
         Some((item.since, item.resources, item.cause))
     }
 
